@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto';
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { sql } from 'kysely';
+import { v7 as uuidv7 } from 'uuid';
+import type { LedgerAccount } from './accounts.ts';
+import { ledgerError } from './errors.ts';
+
+/** The business facts that move money. */
+export type EntryType =
+  | 'campaign_funded'
+  | 'campaign_returned'
+  | 'earning_accrued'
+  | 'earning_locked'
+  | 'payout_reserved'
+  | 'payout_released'
+  | 'payout_sent'
+  | 'payout_returned'
+  | 'payout_settled'
+  | 'payout_unsettled'
+  | 'reversal';
+
+export interface EntryLine {
+  account: LedgerAccount;
+  /** Signed minor units; the lines of an entry add up to zero in each currency. */
+  amount: bigint;
+}
+
+export interface JournalEntry {
+  type: EntryType;
+  /** Derived from the business fact. The same key with the same content is posted once; with other content it is refused. */
+  key: string;
+  lines: EntryLine[];
+  /** The id of the entry that this one reverses; an entry is reversed once. */
+  reverses?: string;
+  /** When it happened, for reports; when it was recorded is kept beside it. */
+  effectiveAt?: Date;
+  correlationId?: string;
+}
+
+export interface PostedBy {
+  actor: string;
+  workflowId?: string;
+}
+
+export interface PostedEntry {
+  key: string;
+  entryId: string;
+  /** True where the key was posted before: nothing moved now. */
+  replayed: boolean;
+}
+
+/**
+ * Posts any number of entries in one round trip and in order, inside the transaction of `em` if it has one: all or none.
+ *
+ * Errors: `InsufficientBalanceError` where a guarded account would fall below zero at any of its lines,
+ * `IdempotencyKeyReusedError` where a key was used for other content, `LedgerError` for what the database refuses otherwise.
+ */
+export async function post(em: EntityManager, entries: JournalEntry[], by: PostedBy): Promise<PostedEntry[]> {
+  if (entries.length === 0) return [];
+  const a = toArrays(entries);
+  const call = sql<{ idempotency_key: string; entry_id: string; replayed: boolean }>`
+    select * from ledger_post(
+      ${a.ids}, ${a.types}, ${a.keys}, ${a.hashes}, ${a.reverses}, ${a.effective}, ${a.correlations}, ${by.actor}, ${by.workflowId ?? null},
+      ${a.accountIds}, ${a.books}, ${a.ownerTypes}, ${a.ownerIds}, ${a.rails}, ${a.kinds}, ${a.currencies},
+      ${a.lineEntries}, ${a.lineNumbers}, ${a.lineAccounts}, ${a.lineAmounts})`;
+  try {
+    const { rows } = await call.execute(em.getKysely());
+    return rows.map((row) => ({ key: row.idempotency_key, entryId: row.entry_id, replayed: row.replayed }));
+  } catch (error) {
+    throw ledgerError(error);
+  }
+}
+
+function toArrays(entries: JournalEntry[]) {
+  const accounts = new Map<string, { position: number; account: LedgerAccount }>();
+  const lines: { entry: number; number: number; account: number; amount: string }[] = [];
+  entries.forEach((entry, index) => {
+    entry.lines.forEach((line, number) => {
+      let known = accounts.get(line.account.id);
+      if (!known) {
+        known = { position: accounts.size + 1, account: line.account };
+        accounts.set(line.account.id, known);
+      }
+      lines.push({ entry: index + 1, number: number + 1, account: known.position, amount: line.amount.toString() });
+    });
+  });
+  const used = [...accounts.values()].map(({ account }) => account);
+  return {
+    ids: entries.map(() => uuidv7()),
+    types: entries.map((entry) => entry.type),
+    keys: entries.map((entry) => entry.key),
+    hashes: entries.map(requestHash),
+    reverses: entries.map((entry) => entry.reverses ?? null),
+    effective: entries.map((entry) => entry.effectiveAt?.toISOString() ?? null),
+    correlations: entries.map((entry) => entry.correlationId ?? null),
+    accountIds: used.map((account) => account.id),
+    books: used.map((account) => account.book),
+    ownerTypes: used.map((account) => account.ownerType),
+    ownerIds: used.map((account) => account.ownerId),
+    rails: used.map((account) => account.rail),
+    kinds: used.map((account) => account.kind),
+    currencies: used.map((account) => account.currency),
+    lineEntries: lines.map((line) => line.entry),
+    lineNumbers: lines.map((line) => line.number),
+    lineAccounts: lines.map((line) => line.account),
+    lineAmounts: lines.map((line) => line.amount),
+  };
+}
+
+/** Over what the entry says and moves; when and by whom it is repeated does not matter. */
+function requestHash(entry: JournalEntry): Buffer {
+  const lines = entry.lines.map((line) => `${line.account.id}:${line.amount}`).sort();
+  return createHash('sha256')
+    .update([entry.type, entry.reverses ?? '', ...lines].join('|'))
+    .digest();
+}
