@@ -37,10 +37,11 @@ import (
 const host = "127.0.0.1"
 
 func main() {
-	port := flag.Int("port", 7233, "gRPC port; seven more ports between 10000 and 32767 are chosen from it")
+	port := flag.Int("port", 7233, "gRPC port; seven more between 10000 and 19999 follow from it")
 	uiPort := flag.Int("ui-port", 8233, "Web UI port; 0 for no UI")
 	namespace := flag.String("namespace", "default", "namespace to create")
-	postgres := flag.String("postgres", "", "postgres://user:password@host:port; databases temporal and temporal_visibility are created there")
+	postgres := flag.String("postgres", os.Getenv("TEMPORAL_DEV_POSTGRES"),
+		"postgres://user:password@host:port; databases temporal and temporal_visibility are created there")
 	sqliteFile := flag.String("sqlite", "", "SQLite file")
 	codecEndpoint := flag.String("codec-endpoint", "", "URL of the codec server that the Web UI decodes payloads with")
 	shards := flag.Int("shards", 4, "history shards (fixed once a store is created)")
@@ -121,7 +122,7 @@ func openPostgres(dsn string) (store, visibility *config.SQL, err error) {
 }
 
 const (
-	firstInternalPort, lastInternalPort = 10000, 32767 // the PostgreSQL store keeps a membership port in an int2
+	firstInternalPort, lastInternalPort = 10000, 19999 // the PostgreSQL store keeps a membership port in an int2
 	internalPortCount                   = 7
 )
 

@@ -1,0 +1,91 @@
+import { resolve } from 'node:path';
+import { loadSettings, Reader, SettingsError } from '../config.ts';
+import { databaseUrls } from '../database/url.ts';
+import { freePort, requireFreePorts, type WantedPort } from './ports.ts';
+import { superuserUrl } from './postgres.ts';
+import type { Secrets } from './secrets.ts';
+
+const DATABASE = 'stipend';
+
+/** What `npm start` itself is told by the environment; everything else is passed on to the processes that it starts. */
+export interface LocalSettings {
+  dataDir: string;
+  host: string;
+  ports: { api: number; postgres: number; temporal: number; temporalUi: number; sandbox: number; workerHealth: number };
+  temporalNamespace: string;
+  /** Given: nothing is started in its place. */
+  databaseUrl: string | undefined;
+  temporalAddress: string | undefined;
+  stripeApiBase: string | undefined;
+  /** With a key of their own and no other address, a person means Stripe itself. */
+  ownStripeKey: boolean;
+}
+
+/** @throws SettingsError with a sentence per problem. A port 0 becomes a free one. */
+export async function readLocalSettings(env: NodeJS.ProcessEnv): Promise<LocalSettings> {
+  const read = new Reader(env);
+  const settings: LocalSettings = {
+    dataDir: resolve(read.text('DATA_DIR', '.stipend')),
+    host: read.text('HOST', '127.0.0.1'),
+    ports: {
+      api: read.port('PORT', 3000),
+      postgres: read.port('POSTGRES_PORT', 5433),
+      temporal: read.port('TEMPORAL_PORT', 7233),
+      temporalUi: read.port('TEMPORAL_UI_PORT', 8233),
+      sandbox: read.port('SANDBOX_PORT', 4010),
+      workerHealth: read.port('WORKER_HEALTH_PORT', 0),
+    },
+    temporalNamespace: read.text('TEMPORAL_NAMESPACE', 'default'),
+    databaseUrl: read.optional('DATABASE_URL'),
+    temporalAddress: read.optional('TEMPORAL_ADDRESS'),
+    stripeApiBase: read.optional('STRIPE_API_BASE'),
+    ownStripeKey: read.optional('STRIPE_SECRET_KEY') !== undefined,
+  };
+  if (read.problems.length > 0) throw new SettingsError(read.problems.join('; '));
+  for (const name of Object.keys(settings.ports) as (keyof LocalSettings['ports'])[]) {
+    settings.ports[name] ||= await freePort();
+  }
+  return settings;
+}
+
+/** @throws StartError naming the first port that is busy, of those that the stack will listen on. */
+export async function checkPorts({ ports, databaseUrl, temporalAddress }: LocalSettings): Promise<void> {
+  const wanted: WantedPort[] = [
+    { setting: 'PORT', purpose: 'the API', port: ports.api },
+    { setting: 'SANDBOX_PORT', purpose: 'the provider sandbox', port: ports.sandbox },
+    { setting: 'WORKER_HEALTH_PORT', purpose: "the worker's health check", port: ports.workerHealth },
+  ];
+  if (!databaseUrl) wanted.push({ setting: 'POSTGRES_PORT', purpose: 'PostgreSQL', port: ports.postgres });
+  if (!temporalAddress) {
+    wanted.push({ setting: 'TEMPORAL_PORT', purpose: 'Temporal', port: ports.temporal });
+    wanted.push({ setting: 'TEMPORAL_UI_PORT', purpose: 'the Temporal Web UI', port: ports.temporalUi });
+  }
+  await requireFreePorts(wanted);
+}
+
+/** The environment that API, worker, sandbox and migration run in, checked before any of them starts. */
+export function productEnv(env: NodeJS.ProcessEnv, local: LocalSettings, secrets: Secrets): Record<string, string> {
+  const { ports } = local;
+  const { POSTGRES_PASSWORD: password, ...given } = secrets;
+  const result: Record<string, string> = {
+    ...defined(env),
+    ...given,
+    HOST: local.host,
+    PORT: String(ports.api),
+    SANDBOX_PORT: String(ports.sandbox),
+    WORKER_HEALTH_PORT: String(ports.workerHealth),
+    DATABASE_URL: local.databaseUrl ?? superuserUrl({ port: ports.postgres, password }, DATABASE),
+    TEMPORAL_ADDRESS: local.temporalAddress ?? `127.0.0.1:${ports.temporal}`,
+    TEMPORAL_UI_URL: env['TEMPORAL_UI_URL'] ?? `http://127.0.0.1:${ports.temporalUi}`,
+    TEMPORAL_NAMESPACE: local.temporalNamespace,
+  };
+  const sandbox = `http://127.0.0.1:${ports.sandbox}`;
+  if (local.stripeApiBase) result['STRIPE_API_BASE'] = local.stripeApiBase;
+  else if (!local.ownStripeKey) result['STRIPE_API_BASE'] = sandbox;
+  const { owner, app } = databaseUrls(loadSettings(result));
+  return { ...result, MIGRATION_DATABASE_URL: owner, DATABASE_URL: app };
+}
+
+function defined(env: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}

@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { claimDataDir } from '../../src/local/data-dir.ts';
+import { freePort } from '../../src/local/ports.ts';
+import { postgresProcess, superuserUrl } from '../../src/local/postgres.ts';
+import { Processes } from '../../src/local/processes.ts';
+import { findTemporal, temporalProcess } from '../../src/local/temporal.ts';
+import { timeSkippingServer } from '../../src/local/time-skipping.ts';
+
+const NAMESPACE = 'default';
+
+export interface TestServers {
+  /** What test files read: addresses and paths. */
+  env: Record<string, string>;
+  stop: () => Promise<void>;
+}
+
+/** One PostgreSQL and one Temporal server for a whole test run, on ports and in a folder of their own. */
+export async function startTestServers(): Promise<TestServers> {
+  const dataDir = await claimDataDir(mkdtempSync(join(tmpdir(), 'stipend-tests-')));
+  const processes = new Processes({
+    logDir: join(dataDir.path, 'logs'),
+    onChange: (pids) => {
+      dataDir.record(pids);
+    },
+  });
+  const postgres = { port: await freePort(), password: randomBytes(12).toString('hex') };
+  const temporalPort = await freePort();
+  const stop = async (): Promise<void> => {
+    await processes.stop('postgres', 'temporal');
+    dataDir.release();
+    rmSync(dataDir.path, { recursive: true, force: true });
+  };
+  try {
+    const [bundle, timeSkipping, temporal] = await Promise.all([
+      bundleWorkflows(dataDir.path),
+      timeSkippingServer(process.env),
+      findTemporal(process.env),
+    ]);
+    await Promise.all([
+      processes.start(await postgresProcess({ ...postgres, folder: join(dataDir.path, 'postgres'), fast: true })),
+      processes.start(temporalProcess(temporal, { port: temporalPort, uiPort: undefined, namespace: NAMESPACE })),
+    ]);
+    const env = {
+      TEST_DATABASE_URL: superuserUrl(postgres),
+      TEST_TEMPORAL_ADDRESS: `127.0.0.1:${temporalPort}`,
+      TEST_TIME_SKIPPING_SERVER: timeSkipping ?? '',
+      TEST_WORKFLOW_BUNDLE: bundle ?? '',
+    };
+    return { env, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** One bundle for all test files: making it takes longer than most tests. */
+async function bundleWorkflows(folder: string): Promise<string | undefined> {
+  const workflowsPath = fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url));
+  if (!existsSync(workflowsPath)) return undefined;
+  const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
+  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });
+  const path = join(folder, 'workflow-bundle.js');
+  writeFileSync(path, code);
+  return path;
+}
