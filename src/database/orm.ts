@@ -2,6 +2,7 @@ import { Migrator } from '@mikro-orm/migrations';
 import { defineConfig, MikroORM, type Options } from '@mikro-orm/postgresql';
 import { entities } from './entities/index.ts';
 import { migrationsList } from './migrations/index.ts';
+import { prepareMarkedStatements } from './prepared-statements.ts';
 
 export function ormConfig(clientUrl: string, extra: Options = {}): Options {
   return defineConfig({
@@ -12,6 +13,7 @@ export function ormConfig(clientUrl: string, extra: Options = {}): Options {
     migrations: { migrationsList, snapshot: false, path: 'src/database/migrations', emit: 'ts', silent: true },
     discovery: { warnWhenNoEntities: false },
     forceUtcTimezone: true,
+    driverOptions: { onPoolCreated: prepareMarkedStatements },
     ...extra,
   });
 }

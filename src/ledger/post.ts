@@ -58,33 +58,38 @@ export interface PostedEntry {
 export async function post(em: EntityManager, entries: JournalEntry[], by: PostedBy): Promise<PostedEntry[]> {
   if (entries.length === 0) return [];
   const a = toArrays(entries);
-  const call = sql<{ idempotency_key: string; entry_id: string; replayed: boolean }>`
-    select * from ledger_post(
+  const call = sql<{ replays: { entryId: string; replayed: boolean }[] | null }>`/* prepared: ledger_post */
+    select ledger_post(
       ${a.ids}, ${a.types}, ${a.keys}, ${a.hashes}, ${a.reverses}, ${a.effective}, ${a.correlations}, ${by.actor}, ${by.workflowId ?? null},
       ${a.accountIds}, ${a.books}, ${a.ownerTypes}, ${a.ownerIds}, ${a.rails}, ${a.kinds}, ${a.currencies},
-      ${a.lineEntries}, ${a.lineNumbers}, ${a.lineAccounts}, ${a.lineAmounts})`;
+      ${a.lineEntries}, ${a.lineNumbers}, ${a.lineAccounts}, ${a.lineAmounts}) as replays`;
   try {
     const { rows } = await call.execute(em.getKysely());
-    return rows.map((row) => ({ key: row.idempotency_key, entryId: row.entry_id, replayed: row.replayed }));
+    const replays = rows[0]?.replays ?? a.ids.map((entryId) => ({ entryId, replayed: false }));
+    return entries.map(({ key }, index) => ({ key, ...replays[index]! }));
   } catch (error) {
     throw ledgerError(error);
   }
 }
 
+/** Everybody moves accounts in this order, so that nobody waits in a circle; the busy ones, shared by all, come last. */
+function inLockOrder(a: LedgerAccount, b: LedgerAccount): number {
+  const shared = Number(a.ownerId === null) - Number(b.ownerId === null);
+  return shared !== 0 ? shared : a.id < b.id ? -1 : 1;
+}
+
 function toArrays(entries: JournalEntry[]) {
-  const accounts = new Map<string, { position: number; account: LedgerAccount }>();
-  const lines: { entry: number; number: number; account: number; amount: string }[] = [];
-  entries.forEach((entry, index) => {
-    entry.lines.forEach((line, number) => {
-      let known = accounts.get(line.account.id);
-      if (!known) {
-        known = { position: accounts.size + 1, account: line.account };
-        accounts.set(line.account.id, known);
-      }
-      lines.push({ entry: index + 1, number: number + 1, account: known.position, amount: line.amount.toString() });
-    });
-  });
-  const used = [...accounts.values()].map(({ account }) => account);
+  const byId = new Map(entries.flatMap((entry) => entry.lines.map(({ account }) => [account.id, account])));
+  const used = [...byId.values()].sort(inLockOrder);
+  const position = new Map(used.map((account, index) => [account.id, index + 1]));
+  const lines = entries.flatMap((entry, index) =>
+    entry.lines.map((line, number) => ({
+      entry: index + 1,
+      number: number + 1,
+      account: position.get(line.account.id),
+      amount: line.amount.toString(),
+    })),
+  );
   return {
     ids: entries.map(() => uuidv7()),
     types: entries.map((entry) => entry.type),
