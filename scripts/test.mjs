@@ -12,7 +12,8 @@ const { values, positionals } = parseArgs({
   options: { faults: { type: 'boolean' }, seeds: { type: 'string' } },
   allowPositionals: true,
 });
-if (values.seeds !== undefined && !/^[1-9]\d*$/.test(values.seeds)) fail(`--seeds takes a number, not "${values.seeds}".`);
+if (values.seeds !== undefined && !/^[1-9]\d*$/.test(values.seeds))
+  fail(`--seeds takes a number, not "${values.seeds}".`);
 
 await prepareServers();
 if (values.faults) {
@@ -24,14 +25,14 @@ if (values.faults) {
 }
 
 async function prepareServers() {
-  step('Preparing the Temporal servers (built once, 3 to 4 minutes)');
+  step('Looking for the Temporal servers');
   const [{ findTemporal }, { timeSkippingServer }] = await Promise.all([
     import('../src/local/temporal.ts'),
     import('../src/local/time-skipping.ts'),
   ]);
   try {
-    await findTemporal(process.env);
-    await timeSkippingServer(process.env);
+    await findTemporal(process.env, console.log);
+    await timeSkippingServer(process.env, console.log);
   } catch (error) {
     if (error?.name !== 'StartError') throw error;
     fail(error.message);

@@ -11,6 +11,8 @@ import { releaseLock, takeLock } from './lock.ts';
 export interface Build {
   /** What is built, as a person calls it. */
   title: string;
+  /** How long it takes, in words. */
+  takes: string;
   /** Folder of the sources. */
   sources: string;
   /** The files in it that the result depends on. */
@@ -36,9 +38,10 @@ export function builtDir(cache: string, { sources, files }: Build): string {
  * the others wait; a build that was cut off leaves nothing behind that looks finished.
  * @throws StartError with the last line that the build printed.
  */
-export async function buildOnce(cache: string, build: Build): Promise<string> {
+export async function buildOnce(cache: string, build: Build, report: (line: string) => void): Promise<string> {
   const dir = builtDir(cache, build);
   const lock = `${dir}.lock`;
+  if (!existsSync(dir)) report(`${build.title} is built, once: ${build.takes}`);
   while (!existsSync(dir)) {
     if (takeLock(lock)) {
       await sleep(500);

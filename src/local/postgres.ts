@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { StartError } from './errors.ts';
 import { commandOf, identify } from './identity.ts';
-import type { ProcessSpec } from './processes.ts';
+import type { ProcessSpec } from './supervised.ts';
 
 const SUPERUSER = 'postgres';
 

@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { loadSettings, Reader, SettingsError } from '../config.ts';
 import { databaseUrls } from '../database/url.ts';
 import { freePort, requireFreePorts, type WantedPort } from './ports.ts';
@@ -12,9 +13,11 @@ export interface LocalSettings {
   dataDir: string;
   host: string;
   ports: { api: number; postgres: number; temporal: number; temporalUi: number; sandbox: number; workerHealth: number };
+  temporalUiUrl: string;
   temporalNamespace: string;
   /** Given: nothing is started in its place. */
   databaseUrl: string | undefined;
+  migrationDatabaseUrl: string | undefined;
   temporalAddress: string | undefined;
   stripeApiBase: string | undefined;
   /** With a key of their own and no other address, a person means Stripe itself. */
@@ -35,8 +38,10 @@ export async function readLocalSettings(env: NodeJS.ProcessEnv): Promise<LocalSe
       sandbox: read.port('SANDBOX_PORT', 4010),
       workerHealth: read.port('WORKER_HEALTH_PORT', 0),
     },
+    temporalUiUrl: '',
     temporalNamespace: read.text('TEMPORAL_NAMESPACE', 'default'),
     databaseUrl: read.optional('DATABASE_URL'),
+    migrationDatabaseUrl: read.optional('MIGRATION_DATABASE_URL'),
     temporalAddress: read.optional('TEMPORAL_ADDRESS'),
     stripeApiBase: read.optional('STRIPE_API_BASE'),
     ownStripeKey: read.optional('STRIPE_SECRET_KEY') !== undefined,
@@ -45,6 +50,7 @@ export async function readLocalSettings(env: NodeJS.ProcessEnv): Promise<LocalSe
   for (const name of Object.keys(settings.ports) as (keyof LocalSettings['ports'])[]) {
     settings.ports[name] ||= await freePort();
   }
+  settings.temporalUiUrl = read.text('TEMPORAL_UI_URL', `http://127.0.0.1:${settings.ports.temporalUi}`);
   return settings;
 }
 
@@ -63,29 +69,38 @@ export async function checkPorts({ ports, databaseUrl, temporalAddress }: LocalS
   await requireFreePorts(wanted);
 }
 
-/** The environment that API, worker, sandbox and migration run in, checked before any of them starts. */
-export function productEnv(env: NodeJS.ProcessEnv, local: LocalSettings, secrets: Secrets): Record<string, string> {
+/** What the product is told beyond the environment of `npm start`: all that this installation chose or made. */
+export function productEnv(local: LocalSettings, secrets: Secrets): Record<string, string> {
   const { ports } = local;
-  const { POSTGRES_PASSWORD: password, ...given } = secrets;
-  const result: Record<string, string> = {
-    ...defined(env),
-    ...given,
+  const { POSTGRES_PASSWORD: password, ...shared } = secrets;
+  const sandbox = `http://127.0.0.1:${ports.sandbox}`;
+  const stripeApiBase = local.stripeApiBase ?? (local.ownStripeKey ? undefined : sandbox);
+  return {
+    ...shared,
     HOST: local.host,
     PORT: String(ports.api),
     SANDBOX_PORT: String(ports.sandbox),
     WORKER_HEALTH_PORT: String(ports.workerHealth),
     DATABASE_URL: local.databaseUrl ?? superuserUrl({ port: ports.postgres, password }, DATABASE),
     TEMPORAL_ADDRESS: local.temporalAddress ?? `127.0.0.1:${ports.temporal}`,
-    TEMPORAL_UI_URL: env['TEMPORAL_UI_URL'] ?? `http://127.0.0.1:${ports.temporalUi}`,
+    ...(local.migrationDatabaseUrl && { MIGRATION_DATABASE_URL: local.migrationDatabaseUrl }),
+    TEMPORAL_UI_URL: local.temporalUiUrl,
     TEMPORAL_NAMESPACE: local.temporalNamespace,
+    ...(stripeApiBase && { STRIPE_API_BASE: stripeApiBase }),
   };
-  const sandbox = `http://127.0.0.1:${ports.sandbox}`;
-  if (local.stripeApiBase) result['STRIPE_API_BASE'] = local.stripeApiBase;
-  else if (!local.ownStripeKey) result['STRIPE_API_BASE'] = sandbox;
-  const { owner, app } = databaseUrls(loadSettings(result));
-  return { ...result, MIGRATION_DATABASE_URL: owner, DATABASE_URL: app };
 }
 
-function defined(env: NodeJS.ProcessEnv): Record<string, string> {
-  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+/**
+ * The environment with the connections of both database roles in it, so that no process has to derive one.
+ * @throws SettingsError when a product setting is broken: better here than in the log of a process.
+ */
+export function withDatabaseRoles(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { owner, app } = databaseUrls(loadSettings(env));
+  return { ...env, MIGRATION_DATABASE_URL: owner, DATABASE_URL: app };
+}
+
+/** Lets `npm run db:url`, `ledger:verify` and other commands find this installation, in `local.env` of its data folder. */
+export function writeLocalEnv(dataDir: string, product: Record<string, string>): void {
+  const lines = Object.entries(product).map(([name, value]) => `${name}=${value}\n`);
+  writeFileSync(join(dataDir, 'local.env'), lines.join(''), { mode: 0o600 });
 }

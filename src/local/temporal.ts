@@ -5,13 +5,14 @@ import { Connection, isGrpcServiceError } from '@temporalio/client';
 import { buildOnce, cacheDir, type Build } from './build-cache.ts';
 import { StartError } from './errors.ts';
 import { findExecutable } from './executables.ts';
-import type { ProcessSpec } from './processes.ts';
+import type { ProcessSpec } from './supervised.ts';
 
 /** gRPC's status NOT_FOUND: the server works, only the thing asked for is not there. */
 const ANSWERED: number[] = [5];
 
 const BUILD: Build = {
   title: 'The Temporal server',
+  takes: 'three to four minutes',
   sources: fileURLToPath(new URL('../../tools/temporal-dev', import.meta.url)),
   files: ['go.mod', 'go.sum', 'main.go'],
   command: (output) => ['go', 'build', '-buildvcs=false', '-ldflags=-s -w', '-o', join(output, 'temporal-dev'), '.'],
@@ -38,14 +39,14 @@ export interface TemporalOptions {
 
 /**
  * The server program to use: `temporal` on the PATH; else the one in `tools/temporal-dev`, built on first use; else, on a machine
- * without Go, the command line tool that the SDK for tests downloads.
+ * without Go, the command line tool that the SDK for tests downloads. A first build takes minutes and is told to `report`.
  * @throws StartError when none can be had.
  */
-export async function findTemporal(env: NodeJS.ProcessEnv): Promise<TemporalProgram> {
+export async function findTemporal(env: NodeJS.ProcessEnv, report: (line: string) => void): Promise<TemporalProgram> {
   const installed = findExecutable('temporal', env);
   if (installed) return { kind: 'cli', path: installed };
   if (findExecutable('go', env)) {
-    return { kind: 'temporal-dev', path: join(await buildOnce(cacheDir(env), BUILD), 'temporal-dev') };
+    return { kind: 'temporal-dev', path: join(await buildOnce(cacheDir(env), BUILD, report), 'temporal-dev') };
   }
   return { kind: 'cli', path: await downloadCli(join(cacheDir(env), 'temporal-cli')) };
 }

@@ -7,6 +7,7 @@ const EXECUTABLE = 'temporal-test-server';
 
 const BUILD: Build = {
   title: "Temporal's time-skipping test server",
+  takes: 'half a minute',
   sources: fileURLToPath(new URL('../../tools/time-skipping', import.meta.url)),
   files: ['pom.xml', EXECUTABLE],
   command: (output) => [
@@ -21,7 +22,10 @@ const BUILD: Build = {
  * The path of Temporal's time-skipping test server, put together on first use; undefined on a machine without Java and Maven, where
  * the SDK downloads one by itself.
  */
-export async function timeSkippingServer(env: NodeJS.ProcessEnv): Promise<string | undefined> {
+export async function timeSkippingServer(
+  env: NodeJS.ProcessEnv,
+  report: (line: string) => void,
+): Promise<string | undefined> {
   if (!findExecutable('java', env) || !findExecutable('mvn', env)) return undefined;
-  return join(await buildOnce(cacheDir(env), BUILD), EXECUTABLE);
+  return join(await buildOnce(cacheDir(env), BUILD, report), EXECUTABLE);
 }

@@ -37,8 +37,8 @@ export async function startTestServers(): Promise<TestServers> {
   try {
     const [bundle, timeSkipping, temporal] = await Promise.all([
       bundleWorkflows(dataDir.path),
-      timeSkippingServer(process.env),
-      findTemporal(process.env),
+      timeSkippingServer(process.env, console.log),
+      findTemporal(process.env, console.log),
     ]);
     await Promise.all([
       processes.start(await postgresProcess({ ...postgres, folder: join(dataDir.path, 'postgres'), fast: true })),
