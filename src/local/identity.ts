@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { hasCode, property } from './errors.ts';
 
 /** One process and no other: a pid is given again after a while, a pid with its start time is not. */
 export interface ProcessIdentity {
@@ -36,7 +37,7 @@ export function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    if (!hasCode(error, 'ESRCH')) throw error;
   }
 }
 
@@ -47,13 +48,9 @@ function startTimeFromProc(pid: number): string | undefined {
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return fields[0] === 'Z' ? undefined : fields[19];
   } catch (error) {
-    if (isMissing(error)) return undefined;
+    if (hasCode(error, 'ENOENT', 'ESRCH')) return undefined;
     throw error;
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH');
 }
 
 function startTimeFromPs(pid: number): string | undefined {
@@ -66,7 +63,7 @@ function ps(pid: number, columns: string): string | undefined {
     return execFileSync('ps', ['-o', columns, '-p', String(pid)], { encoding: 'utf8' }).trim();
   } catch (error) {
     // it ends with 1 when no process has this id
-    if (error instanceof Error && 'status' in error && error.status === 1) return undefined;
+    if (property(error, 'status') === 1) return undefined;
     throw error;
   }
 }

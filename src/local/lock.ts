@@ -1,6 +1,7 @@
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
+import { hasCode } from './errors.ts';
 import { isRunning, self, type ProcessIdentity } from './identity.ts';
 
 /**
@@ -60,8 +61,4 @@ function linkUnlessThere(from: string, to: string): boolean {
     if (hasCode(error, 'EEXIST')) return false;
     throw error;
   }
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { StartError } from './errors.ts';
+import { property, StartError } from './errors.ts';
 import { commandOf, identify } from './identity.ts';
 import type { ProcessSpec } from './supervised.ts';
 
@@ -164,11 +164,9 @@ async function initialise(
     await promisify(execFile)(command, args, { ...user, env: { ...process.env, LC_ALL: 'C' } });
     renameSync(unfinished, folder);
   } catch (error) {
-    const said =
-      error instanceof Error && 'stderr' in error ? String(error.stderr).trim().split('\n').at(-1) : undefined;
-    throw new StartError(`PostgreSQL could not make its data folder ${folder}: ${said ?? String(error)}`, {
-      cause: error,
-    });
+    const said = String(property(error, 'stderr') ?? error).trim();
+    const reason = said.split('\n').at(-1) ?? '';
+    throw new StartError(`PostgreSQL could not make its data folder ${folder}: ${reason}`, { cause: error });
   } finally {
     rmSync(passwordFile);
   }

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Listr, ListrLogger, type ListrLogLevels, PRESET_TIMER } from 'listr2';
 import { SettingsError } from '../config.ts';
-import { StartError } from './errors.ts';
+import { property, StartError } from './errors.ts';
 import { prepareStack, type Stack, type Step } from './stack.ts';
 
 const USAGE = `npm start -- [options]
@@ -93,7 +93,7 @@ function parse<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {
-    const known = error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
+    const known = error instanceof TypeError && String(property(error, 'code')).startsWith('ERR_PARSE_ARGS');
     if (!known) throw error;
     throw new StartError(`${error.message.split('. ')[0]!}; npm start -- --help lists the options.`, { cause: error });
   }

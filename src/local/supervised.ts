@@ -101,6 +101,7 @@ export class Supervised {
     this.#outcome = undefined;
     this.#ended = new Promise((resolve) => {
       const end = (outcome: string): void => {
+        if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL'); // whatever it started and left
         this.#child = undefined;
         this.#outcome = outcome;
         this.#listener.onChange();

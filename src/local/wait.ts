@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { property } from './errors.ts';
 
 /** Asks again and again until the answer is yes; false when it was not within `ms`. */
 export async function eventually(ask: () => boolean | Promise<boolean>, ms: number, everyMs = 50): Promise<boolean> {
@@ -17,7 +18,8 @@ export async function answers(url: string): Promise<boolean> {
     await response.body?.cancel();
     return response.ok;
   } catch (error) {
-    if (error instanceof TypeError || error instanceof DOMException) return false;
+    // refused, broken off, or too slow
+    if (['TypeError', 'TimeoutError'].includes(String(property(error, 'name')))) return false;
     throw error;
   }
 }
