@@ -36,7 +36,11 @@ export interface Settings {
   accrualIntervalMs: number;
   finalityWindowMs: number;
   allowedReturnHosts: string[];
+  /** Origins whose pages may call the API. */
+  corsOrigins: string[];
   metricsToken: string | undefined;
+  /** Where a worker process answers `GET /health`; 0: nowhere. */
+  workerHealthPort: number;
   logLevel: string;
 }
 
@@ -139,7 +143,9 @@ export function loadSettings(env: Env = process.env): Settings {
     accrualIntervalMs: read.duration('ACCRUAL_INTERVAL', '1h'),
     finalityWindowMs: read.duration('PAYOUT_FINALITY', '10d'),
     allowedReturnHosts: read.list('ALLOWED_RETURN_HOSTS'),
+    corsOrigins: read.list('CORS_ORIGINS'),
     metricsToken: read.optional('METRICS_TOKEN'),
+    workerHealthPort: read.port('WORKER_HEALTH_PORT', 0),
     logLevel: read.text('LOG_LEVEL', 'info'),
   };
   if (settings.jwtSecret !== '' && settings.jwtSecret.length < 32) {

@@ -1,6 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
 import { temporal } from '@temporalio/proto';
+import { payloadCodecs } from './codec.ts';
 import type { Settings } from './config.ts';
 import { searchAttributes } from './workflows/contracts.ts';
 
@@ -10,31 +11,34 @@ export interface TemporalClient {
   close: () => Promise<void>;
 }
 
-export async function connectTemporal(settings: Settings, dataConverter?: DataConverter): Promise<TemporalClient> {
-  const connection = await Connection.connect({ address: settings.temporal.address, connectTimeout: '10s' });
-  const client = new Client({
-    connection,
-    namespace: settings.temporal.namespace,
-    ...(dataConverter && { dataConverter }),
-  });
+/** With `lazy`, connects at the first call: for a process that has to start while Temporal is away. */
+export async function connectTemporal(settings: Settings, { lazy = false } = {}): Promise<TemporalClient> {
+  const { address, namespace } = settings.temporal;
+  const connection = lazy ? Connection.lazy({ address }) : await Connection.connect({ address, connectTimeout: '10s' });
+  const client = new Client({ connection, namespace, dataConverter: dataConverter(settings) });
   return { client, close: () => connection.close() };
 }
 
+/** How payloads are written, the same for clients and workers. */
+export function dataConverter(settings: Settings): DataConverter {
+  return { payloadCodecs: payloadCodecs(settings.encryptionKeys) };
+}
+
 type KeyOf = (typeof searchAttributes)[keyof typeof searchAttributes];
-const indexedValueTypes: Record<string, temporal.api.enums.v1.IndexedValueType> = {
+const indexedValueTypes: Record<KeyOf['type'], temporal.api.enums.v1.IndexedValueType> = {
   KEYWORD: temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
   BOOL: temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_BOOL,
 };
 
 /** Makes the server know our search attributes; those that it knows already stay as they are. */
-export async function registerSearchAttributes(connection: Connection, namespace: string): Promise<void> {
-  const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+export async function registerSearchAttributes(client: Client, namespace: string): Promise<void> {
+  const { operatorService } = client.connection as Connection;
+  const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
   const keys: KeyOf[] = Object.values(searchAttributes);
-  const missing = keys.filter((key) => !Object.hasOwn(customAttributes ?? {}, key.name));
+  const missing = keys.filter((key) => !Object.hasOwn(customAttributes, key.name));
   if (missing.length === 0) return;
-  await connection.operatorService.addSearchAttributes({
+  await operatorService.addSearchAttributes({
     namespace,
-    searchAttributes: Object.fromEntries(missing.map((key) => [key.name, indexedValueTypes[key.type]!])),
+    searchAttributes: Object.fromEntries(missing.map((key) => [key.name, indexedValueTypes[key.type]])),
   });
 }
-

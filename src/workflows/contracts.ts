@@ -10,7 +10,9 @@ export const workflowIds = {
   earningsHold: (creatorId: string, currency: string, releaseAt: string) =>
     `earnings-hold/${creatorId}/${currency}/${releaseAt}`,
   payout: (payoutId: string) => `payout/${payoutId}`,
-  payoutRun: (schedule: string, period: string) => `payout-run/${schedule}/${period}`,
+  /** The first run of a period is `payout-run/monthly/2026-12`, a second one ends in `/2`. */
+  payoutRun: (schedule: string, period: string, sequence: number) =>
+    `payout-run/${schedule}/${period}${sequence > 1 ? `/${sequence}` : ''}`,
   accountSync: (accountId: string) => `stripe-account/${accountId}`,
   providerEvents: (provider: string) => `provider-events/${provider}`,
 } as const;

@@ -1,0 +1,93 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { sql } from 'kysely';
+import type { PostedBy } from '../ledger/post.ts';
+import { postPayouts, type PayoutMoney } from './payout-ledger.ts';
+
+/** What the provider says about a bank payout, by webhook or when asked. */
+export interface BankPayoutWord {
+  bankPayoutId: string;
+  /** From the metadata that we sent: they find the payout even when the provider's word overtakes its answer. */
+  payoutId: string | null;
+  attempt: number | null;
+  verdict: 'paid' | 'failed';
+  code: string | null;
+  message: string | null;
+}
+
+const MATCHES = sql`(p.bank_payout_id = w.bank_payout_id or (p.bank_payout_id is null and p.id = w.payout_id and p.attempt = w.attempt))`;
+
+/**
+ * Takes the provider's words in whatever order and number they come. Paid: the payout is `completed`, its earnings are paid. Failed,
+ * even after it was paid: the money has to be fetched back. Returns the payouts that changed and have to be looked after, and those
+ * of them whose own workflow is waiting for a word.
+ */
+export async function applyBankPayoutWords(
+  em: EntityManager,
+  words: BankPayoutWord[],
+  by: PostedBy,
+): Promise<{ failed: string[]; settled: string[] }> {
+  const settled = await settle(em, words.filter(({ verdict }) => verdict === 'paid'), by);
+  const failed = await markFailed(em, words.filter(({ verdict }) => verdict === 'failed'));
+  return { failed, settled };
+}
+
+function table(words: BankPayoutWord[]) {
+  return sql`unnest(${words.map((w) => w.bankPayoutId)}::text[], ${words.map((w) => w.payoutId)}::uuid[],
+    ${words.map((w) => w.attempt)}::int[], ${words.map((w) => w.code)}::text[], ${words.map((w) => w.message)}::text[])
+    as w (bank_payout_id, payout_id, attempt, code, message)`;
+}
+
+async function settle(em: EntityManager, words: BankPayoutWord[], by: PostedBy): Promise<string[]> {
+  if (words.length === 0) return [];
+  const { rows } = await sql<PayoutMoney>`
+    update payout p
+       set status = 'completed', bank_payout_id = w.bank_payout_id, completed_at = now(), updated_at = now(),
+           failure_code = null, failure_reason = null
+      from ${table(words)}
+     where ${MATCHES} and p.transfer_id is not null and not p.needs_return
+       and p.status in ('in_transit', 'processing', 'outcome_unknown')
+    returning p.id, p.creator_id, p.currency, p.method, p.attempt, p.amount`.execute(em.getKysely());
+  if (rows.length === 0) return [];
+  const ids = rows.map(({ id }) => id);
+  await postPayouts(em, 'payout_settled', rows, by);
+  await markEarningsPaid(em, ids);
+  return ids;
+}
+
+/** An earning is paid when all of it is; a completed participation when everything that it earned is. */
+export async function markEarningsPaid(em: EntityManager, payoutIds: string[]): Promise<void> {
+  await sql`
+    with paid as (
+      update earning e set status = 'paid'
+        from payout_line_item l
+       where l.payout_id = any (${payoutIds}::uuid[]) and l.released_at is null and e.id = l.earning_id
+         and e.status = 'locked' and e.paid_amount + e.clawed_back_amount >= e.net
+      returning e.id, e.source_id
+    )
+    update participation t set status = 'paid', updated_at = now()
+     where t.status = 'completed' and t.id in (select source_id from paid)
+       and not exists (select from earning e where e.source_id = t.id and e.status in ('pending', 'locked')
+                          and e.id not in (select id from paid))`.execute(em.getKysely());
+}
+
+async function markFailed(em: EntityManager, words: BankPayoutWord[]): Promise<string[]> {
+  if (words.length === 0) return [];
+  const { rows } = await sql<{ id: string }>`
+    update payout p
+       set needs_return = true, bank_payout_id = w.bank_payout_id, failure_code = w.code, failure_reason = w.message, updated_at = now()
+      from ${table(words)}
+     where ${MATCHES} and p.transfer_id is not null and not p.needs_return
+       and p.status in ('in_transit', 'processing', 'outcome_unknown', 'completed')
+    returning p.id`.execute(em.getKysely());
+  return rows.map(({ id }) => id);
+}
+
+/** Transfers that somebody reversed at the provider: the money is back on the platform and goes back to the creators. */
+export async function applyReversedTransfers(em: EntityManager, transferIds: string[]): Promise<string[]> {
+  if (transferIds.length === 0) return [];
+  const { rows } = await sql<{ id: string }>`
+    update payout set needs_return = true, failure_code = 'transfer_reversed', failure_reason = 'The transfer was reversed', updated_at = now()
+     where transfer_id = any (${transferIds}) and not needs_return and status in ('in_transit', 'processing', 'outcome_unknown', 'completed')
+    returning id`.execute(em.getKysely());
+  return rows.map(({ id }) => id);
+}

@@ -1,0 +1,181 @@
+import type { MikroORM } from '@mikro-orm/postgresql';
+import { sql } from 'kysely';
+import pLimit from 'p-limit';
+import { attemptKey, KEY_LIFETIME_MS, transferGroup } from '../domain/payouts.ts';
+import type { PostedBy } from '../ledger/post.ts';
+import type { StripeProvider } from '../providers/stripe/client.ts';
+import { StripeFailure } from '../providers/stripe/errors.ts';
+import { beginAttempts, outcomeRecorder, type Batcher, type Outcome } from './payout-outcomes.ts';
+
+/** Enough to keep the provider's rate busy whatever its latency; the provider's pace is kept by the client. */
+const CONCURRENCY = 48;
+const RATE_LIMIT_PAUSE_MS = 1000;
+/** So long a request that we gave up waiting for may still arrive: a refusal of its repetition proves nothing before. */
+const IN_FLIGHT_MS = 120_000;
+
+interface PayoutInHand {
+  id: string;
+  attempt: number;
+  amount: string;
+  currency: string;
+  destination: string | null;
+  transfer_id: string | null;
+  bank_payout_id: string | null;
+  status: string;
+}
+
+type Begun = { tries: number; startedAt: Date };
+type Settled = Omit<Outcome, 'payoutId' | 'attempt' | 'step'>;
+
+export interface PayContext {
+  orm: MikroORM;
+  stripe: StripeProvider;
+  by: PostedBy;
+  signal: AbortSignal;
+  heartbeat: () => void;
+}
+
+/**
+ * Pays reserved payouts through Stripe: reads the account once more, transfers, then pays out to the bank, each step announced in a row
+ * before and recorded after. A step that an earlier process announced, or whose outcome is unknown, is looked up at Stripe before
+ * it is tried again. Every outcome is recorded; this function only throws when the database or the process fails.
+ */
+export async function payThroughStripe(ids: string[], context: PayContext): Promise<void> {
+  const payouts = await inHand(context.orm, ids);
+  const begun = await context.orm.em
+    .fork()
+    .transactional((em) => beginAttempts(em, 'transfer', payouts.filter((p) => p.transfer_id === null)));
+  const recorder = outcomeRecorder(context.orm, context.by);
+  const limit = pLimit(CONCURRENCY);
+  await Promise.all(
+    payouts.map((payout) =>
+      limit(async () => {
+        context.signal.throwIfAborted();
+        await payOne(payout, begun.get(payout.id), recorder, context);
+        context.heartbeat();
+      }),
+    ),
+  );
+}
+
+async function inHand(orm: MikroORM, ids: string[]): Promise<PayoutInHand[]> {
+  const { rows } = await sql<PayoutInHand>`
+    select id, attempt, amount, currency, destination, transfer_id, bank_payout_id, status from payout
+     where id = any (${ids}::uuid[]) and method = 'stripe' and status in ('processing', 'outcome_unknown') and not needs_return
+     order by id`.execute(orm.em.fork().getKysely());
+  return rows;
+}
+
+async function payOne(payout: PayoutInHand, begun: Begun | undefined, recorder: Batcher<Outcome>, context: PayContext): Promise<void> {
+  const record = (step: Outcome['step'], settled: Settled) =>
+    recorder.add({ payoutId: payout.id, attempt: payout.attempt, step, ...settled });
+  if (payout.transfer_id === null) {
+    const settled = await transfer(payout, begun, context);
+    await record('transfer', settled);
+    if (settled.result !== 'succeeded') return;
+  }
+  await record('bank_payout', await bankPayout(payout, context));
+}
+
+async function transfer(payout: PayoutInHand, begun: Begun | undefined, context: PayContext): Promise<Settled> {
+  const { stripe, signal } = context;
+  const { id, attempt, currency, destination } = payout;
+  const firstTry = begun?.tries === 1 && payout.status === 'processing';
+  if (destination === null) return { result: 'refused', code: 'onboarding_incomplete', message: 'There is no Stripe account to pay to' };
+  const refusal = firstTry ? await refusalOfAccount(destination, context) : undefined;
+  if (refusal) return refusal;
+  const group = transferGroup(id, attempt);
+  return settle({
+    firstTry,
+    startedAt: begun?.startedAt ?? new Date(),
+    lookUp: async () => (await stripe.findTransfers({ transferGroup: group }, signal))[0]?.id,
+    send: async () => {
+      const amount = BigInt(payout.amount);
+      const idempotencyKey = attemptKey(id, 'transfer', attempt);
+      const metadata = { attempt: String(attempt) };
+      const sent = { payoutId: id, amount, currency, destination, transferGroup: group, idempotencyKey, metadata };
+      return (await stripe.createTransfer(sent, signal)).id;
+    },
+  });
+}
+
+async function bankPayout(payout: PayoutInHand, { orm, stripe, signal }: PayContext): Promise<Settled> {
+  const { id, attempt, currency } = payout;
+  const account = payout.destination ?? '';
+  const resumed = payout.transfer_id !== null;
+  const begun = resumed
+    ? await orm.em.fork().transactional((em) => beginAttempts(em, 'bank_payout', [payout]))
+    : new Map<string, Begun>();
+  return settle({
+    firstTry: !resumed,
+    startedAt: begun.get(id)?.startedAt ?? new Date(),
+    lookUp: async () => {
+      const made = await stripe.findBankPayouts({ account, payoutId: id, createdAfter: new Date(0) }, signal);
+      return made.find(({ metadata }) => metadata['attempt'] === String(attempt))?.id;
+    },
+    send: async () => {
+      const amount = BigInt(payout.amount);
+      const idempotencyKey = attemptKey(id, 'bank_payout', attempt);
+      const metadata = { attempt: String(attempt) };
+      return (await stripe.createBankPayout({ account, payoutId: id, amount, currency, idempotencyKey, metadata }, signal)).id;
+    },
+  });
+}
+
+/** Payouts may have been switched off without a word: the account is read again before money leaves. */
+async function refusalOfAccount(account: string, { stripe, signal }: PayContext): Promise<Settled | undefined> {
+  try {
+    const { payoutsEnabled, transfersEnabled, disabledReason } = await patiently(() => stripe.retrieveAccount(account, signal));
+    if (payoutsEnabled && transfersEnabled) return undefined;
+    return { result: 'refused', code: 'account_restricted', message: disabledReason ?? 'Stripe does not pay out to this account now' };
+  } catch (error) {
+    const { message, requestId } = stripeFailure(error);
+    return { result: 'refused', code: 'provider_unavailable', message, requestId };
+  }
+}
+
+interface ProviderStep {
+  firstTry: boolean;
+  startedAt: Date;
+  lookUp: () => Promise<string | undefined>;
+  send: () => Promise<string>;
+}
+
+/** Sends once; where somebody may have sent before, looks first. A key that Stripe may have forgotten is not sent again. */
+async function settle({ firstTry, startedAt, lookUp, send }: ProviderStep): Promise<Settled> {
+  try {
+    if (!firstTry) {
+      const found = await patiently(lookUp);
+      if (found !== undefined) return { result: 'succeeded', providerId: found };
+      if (Date.now() - startedAt.getTime() > KEY_LIFETIME_MS) {
+        return { result: 'refused', code: 'never_arrived', message: 'Stripe knows nothing of the request and its key is too old to send again' };
+      }
+    }
+    return { result: 'succeeded', providerId: await patiently(send) };
+  } catch (error) {
+    const { kind, code, message, requestId } = stripeFailure(error);
+    const didNothing = kind !== 'unknown' && (firstTry || Date.now() - startedAt.getTime() > IN_FLIGHT_MS);
+    return { result: didNothing ? 'refused' : 'unknown', code: codeOf(kind, code), message, requestId };
+  }
+}
+
+function codeOf(kind: StripeFailure['kind'], code: string): string {
+  return kind === 'unavailable_before_send' || kind === 'auth' ? 'provider_unavailable' : code;
+}
+
+/** Waits as long as Stripe only says "too many requests", which does nothing. */
+async function patiently<T>(call: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!(error instanceof StripeFailure) || error.kind !== 'rate_limited') throw error;
+      await new Promise((resolve) => setTimeout(resolve, error.retryAfterMs ?? RATE_LIMIT_PAUSE_MS));
+    }
+  }
+}
+
+function stripeFailure(error: unknown): StripeFailure {
+  if (error instanceof StripeFailure) return error;
+  throw error;
+}

@@ -1,0 +1,24 @@
+import type { Client } from '@temporalio/client';
+import type { MikroORM } from '@mikro-orm/postgresql';
+import { createLedgerActivities } from '../activities/ledger.ts';
+import { createPayoutRunActivities } from '../activities/payout-runs.ts';
+import { createPayoutActivities } from '../activities/payouts.ts';
+import type { Settings } from '../config.ts';
+import type { StripeProvider } from '../providers/stripe/client.ts';
+
+export interface ActivityDeps {
+  orm: MikroORM;
+  stripe: StripeProvider;
+  client: Client;
+  settings: Settings;
+}
+
+/** Every activity, with what it needs. Whoever writes a capability adds its line here. */
+export function createActivities({ orm, stripe, client, settings }: ActivityDeps): Record<string, (...args: never[]) => Promise<unknown>> {
+  const payouts = { orm, stripe, client, finalityWindowMs: settings.finalityWindowMs };
+  return {
+    ...createLedgerActivities({ orm }),
+    ...createPayoutActivities(payouts),
+    ...createPayoutRunActivities({ ...payouts, minimum: settings.payoutMinimum }),
+  };
+}

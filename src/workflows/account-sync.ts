@@ -1,0 +1,29 @@
+import { proxyActivities, setCurrentDetails } from '@temporalio/workflow';
+import type { AccountActivities, OnboardInput, Onboarding } from '../activities/accounts.ts';
+import { stripeRead } from './presets.ts';
+
+/** A person is waiting for the answer: a few quick tries, then they are told. */
+const { onboard, dashboardLink, syncAccount } = proxyActivities<AccountActivities>({
+  ...stripeRead,
+  startToCloseTimeout: '10s',
+  scheduleToCloseTimeout: '25s',
+  retry: { ...stripeRead.retry, maximumInterval: '5s', maximumAttempts: 5 },
+});
+
+/** A link for a creator to their Stripe onboarding; opens the account first where there is none. */
+export async function onboarding(input: OnboardInput): Promise<Onboarding> {
+  const result = await onboard(input);
+  setCurrentDetails(`Account ${result.accountId} is **${result.status}**; a link was made.`);
+  return result;
+}
+
+/** Reads an account from Stripe and stores how it stands. */
+export async function accountSync({ accountId }: { accountId: string }): Promise<string> {
+  const status = await syncAccount(accountId);
+  setCurrentDetails(`Account ${accountId} is **${status}**.`);
+  return status;
+}
+
+export async function accountDashboard({ accountId }: { accountId: string }): Promise<string> {
+  return dashboardLink(accountId);
+}

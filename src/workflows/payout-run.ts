@@ -1,0 +1,179 @@
+import {
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  defineQuery,
+  defineSignal,
+  defineUpdate,
+  executeChild,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { PayoutRunActivities, PayoutRunView } from '../activities/payout-runs.ts';
+import type { PayoutSchedule } from '../domain/payouts.ts';
+import { queues, searchAttributes, workflowIds, type OperatorRequest } from './contracts.ts';
+import { dbQuick, longBatch, stripeRead, stripeWrite } from './presets.ts';
+
+export interface PayoutRunInput {
+  runId: string;
+  /** Where the run goes on after continuing as new: the ordinal of the first payout not yet begun. */
+  next?: number;
+  paused?: boolean;
+}
+
+export interface PayoutRunProgress extends PayoutRunView {
+  paused: boolean;
+  /** Of the due payouts, how many were begun. */
+  begun: number;
+}
+
+export const payoutRunProgress = defineQuery<PayoutRunProgress | undefined>('progress');
+export const pausePayoutRun = defineUpdate<string, [OperatorRequest]>('pause');
+export const resumePayoutRun = defineUpdate<string, [OperatorRequest]>('resume');
+export const cancelPayoutRun = defineUpdate<string, [OperatorRequest]>('cancel');
+/** Payouts of the run were settled, or funds arrived. */
+export const payoutRunChanged = defineSignal('payoutRunChanged');
+
+const db = proxyActivities<PayoutRunActivities>(dbQuick);
+const bulk = proxyActivities<PayoutRunActivities>(longBatch);
+const stripe = proxyActivities<PayoutRunActivities>(stripeWrite);
+const stripeQuick = proxyActivities<PayoutRunActivities>(stripeRead);
+
+const CHUNK = 200;
+/** Two at a time, so that the provider's rate stays used while one ends and the next begins. */
+const CHUNKS_AT_ONCE = 2;
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 300_000;
+
+/** Pays everybody who is due, in chunks, from a frozen list. See `payout` for what becomes of a payout that does not go straight. */
+export async function payoutRun({ runId, next = 1, paused = false }: PayoutRunInput): Promise<PayoutRunView> {
+  let view: PayoutRunView | undefined;
+  let canceled = false;
+  let changed = false;
+
+  const setStatus = async (status: 'running' | 'paused' | 'canceled') => {
+    await db.setPayoutRunStatus({ runId, status });
+    return status;
+  };
+  const validator = ({ actor, reason }: OperatorRequest) => {
+    if (!actor || !reason) throw new Error('Give { actor, reason }');
+    if (canceled) throw new Error('The run is canceled');
+  };
+  setHandler(payoutRunProgress, () => view && { ...view, paused, begun: Math.min(next - 1, view.due) });
+  setHandler(payoutRunChanged, () => { changed = true; });
+  setHandler(pausePayoutRun, () => { paused = true; return setStatus('paused'); }, { validator, description: 'Begin no further payouts: { actor, reason }' });
+  setHandler(resumePayoutRun, () => { paused = false; return setStatus('running'); }, { validator, description: 'Go on: { actor, reason }' });
+  setHandler(cancelPayoutRun, () => { canceled = true; return setStatus('canceled'); }, { validator, description: 'Pay nobody further; what was begun goes on: { actor, reason }' });
+
+  const look = async (): Promise<PayoutRunView> => {
+    view = await db.loadPayoutRun(runId);
+    tell(view, paused, next);
+    return view;
+  };
+
+  await bulk.freezePayoutRun(runId);
+  const frozen = await look();
+  if (!frozen.dryRun && !canceled) await enoughFunds();
+
+  const inFlight = new Set<Promise<void>>();
+  while (!frozen.dryRun && next <= frozen.due && !canceled) {
+    if (paused) await condition(() => !paused || canceled);
+    if (canceled) break;
+    const chunk = stripe.payRunChunk({ runId, from: next, to: Math.min(next + CHUNK - 1, frozen.due) });
+    next += CHUNK;
+    const ended: Promise<void> = chunk.finally(() => inFlight.delete(ended));
+    inFlight.add(ended);
+    if (inFlight.size >= CHUNKS_AT_ONCE) {
+      await Promise.race(inFlight);
+      await look();
+    }
+    if (workflowInfo().continueAsNewSuggested) {
+      await Promise.all(inFlight);
+      await condition(allHandlersFinished);
+      await continueAsNew<typeof payoutRun>({ runId, next, paused });
+    }
+  }
+  await Promise.all(inFlight);
+  const end = await settled();
+  if (!canceled) await db.setPayoutRunStatus({ runId, status: 'completed' });
+  await condition(allHandlersFinished);
+  tell({ ...end, status: canceled ? 'canceled' : 'completed' }, false, next);
+  return look();
+
+  /** Sending without enough money at the provider would fail payouts one by one; the run waits instead. */
+  async function enoughFunds(): Promise<void> {
+    for (let round = 0; ; round += 1) {
+      const { enough, missing } = await stripeQuick.checkLiquidity(runId);
+      if (enough || canceled) break;
+      attention(true, 'checkLiquidity', `${missing} minor units are missing at the provider`);
+      setCurrentDetails(`**waiting for funds** · ${missing} minor units are missing at the provider`);
+      await changedWithin(pause(30_000, round));
+    }
+    if (workflowInfo().typedSearchAttributes.get(searchAttributes.needsAttention)) attention(false);
+  }
+
+  /** Until every payout is final or has a run of its own. Banks take days: the looks grow rare. */
+  async function settled(): Promise<PayoutRunView> {
+    for (let round = 0; ; round += 1) {
+      const now = await look();
+      if (now.open === 0) return now;
+      await changedWithin(pause(FIRST_PAUSE_MS, round));
+    }
+  }
+
+  async function changedWithin(ms: number): Promise<void> {
+    await condition(() => changed || canceled, ms);
+    changed = false;
+  }
+}
+
+const pause = (firstMs: number, round: number) => Math.min(firstMs * 2 ** Math.min(round, 20), LONGEST_PAUSE_MS);
+
+function attention(needed: boolean, step?: string, reason?: string): void {
+  upsertSearchAttributes([
+    { key: searchAttributes.needsAttention, value: needed },
+    { key: searchAttributes.failingStep, value: step ?? null },
+    { key: searchAttributes.failureReason, value: reason?.slice(0, 250) ?? null },
+  ]);
+}
+
+function tell(view: PayoutRunView, paused: boolean, next: number): void {
+  const state = paused ? 'paused' : view.status;
+  setCurrentDetails(
+    [
+      `**${state}**${view.dryRun ? ' (dry run)' : ''} · ${view.completed} of ${view.due} paid, ${view.failed} failed, ${view.skipped} skipped`,
+      `${view.amountPaid} of ${view.amountDue} ${view.currency} (minor units) · ${Math.min(next - 1, view.due)} begun`,
+    ].join('\n\n'),
+  );
+}
+
+const TEMPORAL_SCHEDULED_START = 'TemporalScheduledStartTime';
+
+/** What a Temporal Schedule starts: takes the period from the scheduled time, makes the run and waits for it. */
+export async function scheduledPayoutRun({ schedule, currency }: { schedule: PayoutSchedule; currency: string }): Promise<PayoutRunView> {
+  const { workflowId, searchAttributes: attributes, startTime } = workflowInfo();
+  const scheduled = attributes[TEMPORAL_SCHEDULED_START]?.[0];
+  const at = scheduled instanceof Date ? scheduled : startTime;
+  const run = await db.createPayoutRun({
+    schedule,
+    at: at.toISOString(),
+    requestKey: workflowId,
+    requestedBy: 'schedule',
+    currency,
+    dryRun: false,
+    creatorIds: null,
+  });
+  return executeChild(payoutRun, {
+    workflowId: workflowIds.payoutRun(schedule, run.period, run.sequence),
+    taskQueue: queues.core,
+    args: [{ runId: run.runId }],
+    staticSummary: `${schedule} payouts of ${run.period}`,
+    typedSearchAttributes: [
+      { key: searchAttributes.payoutRunId, value: run.runId },
+      { key: searchAttributes.period, value: run.period },
+    ],
+  });
+}
