@@ -1,1 +1,4 @@
-export const entities = [];
+import { Creator } from './creator.ts';
+import { User } from './user.ts';
+
+export const entities = [User, Creator];

@@ -1,0 +1,28 @@
+import type { FastifyRequest, FastifyServerOptions } from 'fastify';
+import { v7 as uuidv7 } from 'uuid';
+import { pino, type Logger } from 'pino';
+import type { App } from '../app.ts';
+
+/** One JSON line an event. Nothing that names a person or opens a door: no addresses, queries, bodies, tokens. */
+export function createLogger(level: string): Logger {
+  return pino({
+    level,
+    redact: ['*.password', '*.authorization', '*.refresh_token', '*.access_token', '*.bank_account'],
+    serializers: {
+      req: (request: FastifyRequest) => ({ method: request.method, route: request.routeOptions.url }),
+    },
+  });
+}
+
+/** The caller's `X-Request-Id` where it is usable, else a new one; it is in each log line and in the answer. */
+export const genReqId: NonNullable<FastifyServerOptions['genReqId']> = (request) => {
+  const sent = request.headers['x-request-id'];
+  return typeof sent === 'string' && /^[\w.:-]{1,64}$/.test(sent) ? sent : uuidv7();
+};
+
+export function requestIds(app: App): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    void reply.header('x-request-id', request.id);
+    done();
+  });
+}

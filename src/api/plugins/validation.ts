@@ -1,0 +1,26 @@
+import { Ajv } from 'ajv';
+import ajvFormats from 'ajv-formats';
+import type { App } from '../app.ts';
+
+/**
+ * A body is taken as it is: "5" is not 5. Paths, queries and headers are text by nature, so there numbers and single values of lists
+ * are read out of it. Nothing unknown is dropped in silence.
+ */
+export function validation(app: App): void {
+  const common = {
+    useDefaults: true,
+    removeAdditional: false,
+    allErrors: true,
+    strict: true,
+    strictTypes: false,
+  } as const;
+  const body = withFormats(new Ajv({ ...common, coerceTypes: false }));
+  const text = withFormats(new Ajv({ ...common, coerceTypes: 'array' }));
+  app.setValidatorCompiler(({ schema, httpPart }) => (httpPart === 'body' ? body : text).compile(schema as object));
+}
+
+function withFormats(ajv: Ajv): Ajv {
+  // the package is CommonJS: its default export is the module
+  ajvFormats.default(ajv, ['uuid', 'email', 'date-time', 'date', 'uri']);
+  return ajv;
+}

@@ -1,0 +1,42 @@
+import Fastify from 'fastify';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { App, AppDeps } from './app.ts';
+import { access } from './plugins/access.ts';
+import { aliases } from './plugins/aliases.ts';
+import { authentication } from './plugins/authentication.ts';
+import { errorHandling, sendProblem, toProblem } from './plugins/errors.ts';
+import { idempotency } from './plugins/idempotency.ts';
+import { genReqId, requestIds } from './plugins/logging.ts';
+import { security } from './plugins/security.ts';
+import { validation } from './plugins/validation.ts';
+import { resources } from './routes.ts';
+
+export type { App, AppDeps } from './app.ts';
+
+const BODY_LIMIT_BYTES = 1024 * 1024;
+
+/** The whole HTTP API, ready for requests but not listening. A route that does not declare who may call it is an error here. */
+export async function buildApp({ settings, orm, temporal, logger }: AppDeps): Promise<App> {
+  const app: App = Fastify({
+    ...(logger ? { loggerInstance: logger } : { logger: false }),
+    bodyLimit: BODY_LIMIT_BYTES,
+    genReqId,
+    trustProxy: 'loopback',
+    return503OnClosing: true,
+    frameworkErrors: (error, request, reply) => {
+      void sendProblem(request, reply, toProblem(error));
+    },
+  }).withTypeProvider<TypeBoxTypeProvider>();
+  app.decorate('settings', settings).decorate('orm', orm).decorate('temporal', temporal);
+  errorHandling(app);
+  validation(app);
+  requestIds(app);
+  await security(app);
+  await authentication(app);
+  access(app);
+  idempotency(app);
+  aliases(app);
+  for (const register of resources) register(app);
+  await app.ready();
+  return app;
+}
