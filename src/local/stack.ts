@@ -16,6 +16,7 @@ import {
 import type { ProcessSpec } from './supervised.ts';
 import { findTemporal, temporalAnswers, temporalProcess } from './temporal.ts';
 import { answers, eventually } from './wait.ts';
+import { bundleWorkflows } from './workflow-bundle.ts';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 const OUTSIDE_MS = 10_000;
@@ -178,12 +179,21 @@ export class Stack {
   }
 
   async #worker(): Promise<void> {
+    await this.#bundle();
     await this.#role('worker', `http://127.0.0.1:${this.#parts.settings.ports.workerHealth}/health`);
   }
 
+  /** With --dev the worker bundles the workflows itself, each time it starts again. */
+  async #bundle(): Promise<void> {
+    if (!this.#parts.options.watch) this.env['WORKFLOW_BUNDLE'] = await bundleWorkflows(this.dataDir);
+  }
+
+  #watch(): string[] {
+    return this.#parts.options.watch ? ['--watch-path=src', '--watch-preserve-output'] : [];
+  }
+
   async #role(role: string, healthUrl: string): Promise<void> {
-    const watch = this.#parts.options.watch ? ['--watch-path=src', '--watch-preserve-output'] : [];
-    const program = this.#node(role, [...watch, 'src/main.ts', role]);
+    const program = this.#node(role, [...this.#watch(), 'src/main.ts', role]);
     await this.processes.start({ ...program, isReady: () => answers(healthUrl) });
   }
 

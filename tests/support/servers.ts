@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { claimDataDir } from '../../src/local/data-dir.ts';
 import { freePort } from '../../src/local/ports.ts';
 import { postgresProcess, superuserUrl } from '../../src/local/postgres.ts';
 import { Processes } from '../../src/local/processes.ts';
 import { findTemporal, temporalProcess } from '../../src/local/temporal.ts';
 import { timeSkippingServer } from '../../src/local/time-skipping.ts';
+import { bundleWorkflows } from '../../src/local/workflow-bundle.ts';
 
 const NAMESPACE = 'default';
 
@@ -48,22 +48,11 @@ export async function startTestServers(): Promise<TestServers> {
       TEST_DATABASE_URL: superuserUrl(postgres),
       TEST_TEMPORAL_ADDRESS: `127.0.0.1:${temporalPort}`,
       TEST_TIME_SKIPPING_SERVER: timeSkipping ?? '',
-      TEST_WORKFLOW_BUNDLE: bundle ?? '',
+      TEST_WORKFLOW_BUNDLE: bundle,
     };
     return { env, stop };
   } catch (error) {
     await stop();
     throw error;
   }
-}
-
-/** One bundle for all test files: making it takes longer than most tests. */
-async function bundleWorkflows(folder: string): Promise<string | undefined> {
-  const workflowsPath = fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url));
-  if (!existsSync(workflowsPath)) return undefined;
-  const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
-  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });
-  const path = join(folder, 'workflow-bundle.js');
-  writeFileSync(path, code);
-  return path;
 }
