@@ -26,8 +26,15 @@ export async function applyBankPayoutWords(
   words: BankPayoutWord[],
   by: PostedBy,
 ): Promise<{ failed: string[]; settled: string[] }> {
-  const settled = await settle(em, words.filter(({ verdict }) => verdict === 'paid'), by);
-  const failed = await markFailed(em, words.filter(({ verdict }) => verdict === 'failed'));
+  const settled = await settle(
+    em,
+    words.filter(({ verdict }) => verdict === 'paid'),
+    by,
+  );
+  const failed = await markFailed(
+    em,
+    words.filter(({ verdict }) => verdict === 'failed'),
+  );
   return { failed, settled };
 }
 

@@ -16,18 +16,44 @@ export interface PayoutMoney {
 type PayoutEntryType = Extract<EntryType, `payout_${string}`>;
 
 /** From which account to which the whole amount goes. */
-const moves: Record<PayoutEntryType, (payout: PayoutMoney) => [from: JournalEntry['lines'][number]['account'], to: JournalEntry['lines'][number]['account']]> = {
-  payout_reserved: (p) => [creatorAccount(p.creator_id, 'available', p.currency), creatorAccount(p.creator_id, 'in_payout', p.currency)],
-  payout_released: (p) => [creatorAccount(p.creator_id, 'in_payout', p.currency), creatorAccount(p.creator_id, 'available', p.currency)],
-  payout_sent: (p) => [creatorAccount(p.creator_id, 'in_payout', p.currency), railAccount(p.method, 'clearing', p.currency)],
+const moves: Record<
+  PayoutEntryType,
+  (
+    payout: PayoutMoney,
+  ) => [from: JournalEntry['lines'][number]['account'], to: JournalEntry['lines'][number]['account']]
+> = {
+  payout_reserved: (p) => [
+    creatorAccount(p.creator_id, 'available', p.currency),
+    creatorAccount(p.creator_id, 'in_payout', p.currency),
+  ],
+  payout_released: (p) => [
+    creatorAccount(p.creator_id, 'in_payout', p.currency),
+    creatorAccount(p.creator_id, 'available', p.currency),
+  ],
+  payout_sent: (p) => [
+    creatorAccount(p.creator_id, 'in_payout', p.currency),
+    railAccount(p.method, 'clearing', p.currency),
+  ],
   payout_settled: (p) => [railAccount(p.method, 'clearing', p.currency), railAccount(p.method, 'cash', p.currency)],
   payout_unsettled: (p) => [railAccount(p.method, 'cash', p.currency), railAccount(p.method, 'clearing', p.currency)],
-  payout_returned: (p) => [railAccount(p.method, 'clearing', p.currency), creatorAccount(p.creator_id, 'available', p.currency)],
+  payout_returned: (p) => [
+    railAccount(p.method, 'clearing', p.currency),
+    creatorAccount(p.creator_id, 'available', p.currency),
+  ],
 };
 
 /** Posts the same fact for any number of payouts, once per payout and attempt however often it is called. */
-export async function postPayouts(em: EntityManager, type: PayoutEntryType, payouts: PayoutMoney[], by: PostedBy): Promise<void> {
-  await post(em, payouts.map((payout) => payoutEntry(type, payout)), by);
+export async function postPayouts(
+  em: EntityManager,
+  type: PayoutEntryType,
+  payouts: PayoutMoney[],
+  by: PostedBy,
+): Promise<void> {
+  await post(
+    em,
+    payouts.map((payout) => payoutEntry(type, payout)),
+    by,
+  );
 }
 
 function payoutEntry(type: PayoutEntryType, payout: PayoutMoney): JournalEntry {

@@ -49,7 +49,10 @@ export async function recordOutcomes(em: EntityManager, outcomes: Outcome[], by:
   if (sent.length > 0) await beginAttempts(em, 'bank_payout', sent);
   if (refused.length > 0) {
     await postPayouts(em, 'payout_released', refused, by);
-    await releaseEarnings(em, refused.map(({ id }) => id));
+    await releaseEarnings(
+      em,
+      refused.map(({ id }) => id),
+    );
   }
 }
 

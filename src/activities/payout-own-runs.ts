@@ -17,7 +17,9 @@ interface Subject {
 export async function startOwnRuns(orm: MikroORM, client: Client, ids: string[]): Promise<void> {
   const { rows } = await sql<Subject>`
     select id, creator_id, run_id from payout
-     where id = any (${ids}::uuid[]) and (needs_return or status in ('failed', 'held', 'outcome_unknown'))`.execute(orm.em.fork().getKysely());
+     where id = any (${ids}::uuid[]) and (needs_return or status in ('failed', 'held', 'outcome_unknown'))`.execute(
+    orm.em.fork().getKysely(),
+  );
   await wake(client, rows);
 }
 
@@ -25,7 +27,9 @@ export async function startOwnRuns(orm: MikroORM, client: Client, ids: string[])
 export async function tellOwnRuns(orm: MikroORM, client: Client, ids: string[]): Promise<void> {
   if (ids.length === 0) return;
   const { rows } = await sql<Subject>`
-    select id, creator_id, run_id from payout where id = any (${ids}::uuid[]) and (own_run or needs_return)`.execute(orm.em.fork().getKysely());
+    select id, creator_id, run_id from payout where id = any (${ids}::uuid[]) and (own_run or needs_return)`.execute(
+    orm.em.fork().getKysely(),
+  );
   await wake(client, rows);
 }
 

@@ -42,9 +42,13 @@ export interface PayContext {
  */
 export async function payThroughStripe(ids: string[], context: PayContext): Promise<void> {
   const payouts = await inHand(context.orm, ids);
-  const begun = await context.orm.em
-    .fork()
-    .transactional((em) => beginAttempts(em, 'transfer', payouts.filter((p) => p.transfer_id === null)));
+  const begun = await context.orm.em.fork().transactional((em) =>
+    beginAttempts(
+      em,
+      'transfer',
+      payouts.filter((p) => p.transfer_id === null),
+    ),
+  );
   const recorder = outcomeRecorder(context.orm, context.by);
   const limit = pLimit(CONCURRENCY);
   await Promise.all(
@@ -66,7 +70,12 @@ async function inHand(orm: MikroORM, ids: string[]): Promise<PayoutInHand[]> {
   return rows;
 }
 
-async function payOne(payout: PayoutInHand, begun: Begun | undefined, recorder: Batcher<Outcome>, context: PayContext): Promise<void> {
+async function payOne(
+  payout: PayoutInHand,
+  begun: Begun | undefined,
+  recorder: Batcher<Outcome>,
+  context: PayContext,
+): Promise<void> {
   const record = (step: Outcome['step'], settled: Settled) =>
     recorder.add({ payoutId: payout.id, attempt: payout.attempt, step, ...settled });
   if (payout.transfer_id === null) {
@@ -81,7 +90,8 @@ async function transfer(payout: PayoutInHand, begun: Begun | undefined, context:
   const { stripe, signal } = context;
   const { id, attempt, currency, destination } = payout;
   const firstTry = begun?.tries === 1 && payout.status === 'processing';
-  if (destination === null) return { result: 'refused', code: 'onboarding_incomplete', message: 'There is no Stripe account to pay to' };
+  if (destination === null)
+    return { result: 'refused', code: 'onboarding_incomplete', message: 'There is no Stripe account to pay to' };
   const refusal = firstTry ? await refusalOfAccount(destination, context) : undefined;
   if (refusal) return refusal;
   const group = transferGroup(id, attempt);
@@ -117,7 +127,9 @@ async function bankPayout(payout: PayoutInHand, { orm, stripe, signal }: PayCont
       const amount = BigInt(payout.amount);
       const idempotencyKey = attemptKey(id, 'bank_payout', attempt);
       const metadata = { attempt: String(attempt) };
-      return (await stripe.createBankPayout({ account, payoutId: id, amount, currency, idempotencyKey, metadata }, signal)).id;
+      return (
+        await stripe.createBankPayout({ account, payoutId: id, amount, currency, idempotencyKey, metadata }, signal)
+      ).id;
     },
   });
 }
@@ -125,9 +137,15 @@ async function bankPayout(payout: PayoutInHand, { orm, stripe, signal }: PayCont
 /** Payouts may have been switched off without a word: the account is read again before money leaves. */
 async function refusalOfAccount(account: string, { stripe, signal }: PayContext): Promise<Settled | undefined> {
   try {
-    const { payoutsEnabled, transfersEnabled, disabledReason } = await patiently(() => stripe.retrieveAccount(account, signal));
+    const { payoutsEnabled, transfersEnabled, disabledReason } = await patiently(() =>
+      stripe.retrieveAccount(account, signal),
+    );
     if (payoutsEnabled && transfersEnabled) return undefined;
-    return { result: 'refused', code: 'account_restricted', message: disabledReason ?? 'Stripe does not pay out to this account now' };
+    return {
+      result: 'refused',
+      code: 'account_restricted',
+      message: disabledReason ?? 'Stripe does not pay out to this account now',
+    };
   } catch (error) {
     const { message, requestId } = stripeFailure(error);
     return { result: 'refused', code: 'provider_unavailable', message, requestId };
@@ -148,7 +166,11 @@ async function settle({ firstTry, startedAt, lookUp, send }: ProviderStep): Prom
       const found = await patiently(lookUp);
       if (found !== undefined) return { result: 'succeeded', providerId: found };
       if (Date.now() - startedAt.getTime() > KEY_LIFETIME_MS) {
-        return { result: 'refused', code: 'never_arrived', message: 'Stripe knows nothing of the request and its key is too old to send again' };
+        return {
+          result: 'refused',
+          code: 'never_arrived',
+          message: 'Stripe knows nothing of the request and its key is too old to send again',
+        };
       }
     }
     return { result: 'succeeded', providerId: await patiently(send) };

@@ -32,14 +32,17 @@ export async function reservePayouts(em: EntityManager, ids: string[], by: Poste
   const reserved = covered.filter((row) => 'status' in row && row.status === 'processing');
   if (reserved.length === 0) return;
   await postPayouts(em, 'payout_reserved', reserved, by);
-  await allocateEarnings(em, reserved.map(({ id }) => id));
+  await allocateEarnings(
+    em,
+    reserved.map(({ id }) => id),
+  );
 }
 
 /** Line items for each payout: its creator's unpaid locked earnings, oldest first, up to the amount; what they do not cover is one more line. */
 async function allocateEarnings(em: EntityManager, ids: string[]): Promise<void> {
   await sql`
     with unpaid as (
-      select p.id as payout_id, p.amount, e.id as earning_id, e.source_type, e.source_id, e.gross, e.fee, e.net, e.earned_at,
+      select p.id as payout_id, p.amount, p.attempt, e.id as earning_id, e.source_type, e.source_id, e.gross, e.fee, e.net, e.earned_at,
              e.net - e.paid_amount - e.clawed_back_amount as rest,
              sum(e.net - e.paid_amount - e.clawed_back_amount) over (partition by p.id order by e.earned_at, e.id) as upto
         from payout p
@@ -49,20 +52,22 @@ async function allocateEarnings(em: EntityManager, ids: string[]): Promise<void>
     ), taken as (
       select u.*, least(u.rest, u.amount - (u.upto - u.rest)) as take from unpaid u where u.upto - u.rest < u.amount
     ), lines as (
-      insert into payout_line_item (payout_id, earning_id, source_type, source_id, description, gross, fee, net)
-      select t.payout_id, t.earning_id, t.source_type, t.source_id,
+      insert into payout_line_item (payout_id, created_for, earning_id, source_type, source_id, description, gross, fee, net)
+      select t.payout_id, t.attempt, t.earning_id, t.source_type, t.source_id,
              initcap(replace(t.source_type, '_', ' ')) || ' earnings of ' || to_char(t.earned_at at time zone 'UTC', 'YYYY-MM-DD'),
              t.take + case when t.net > 0 then t.fee * t.take / t.net else 0 end,
              case when t.net > 0 then t.fee * t.take / t.net else 0 end,
              t.take
         from taken t
     ), carried as (
-      insert into payout_line_item (payout_id, source_type, description, gross, fee, net)
-      select p.id, 'balance', 'Balance carried over', p.amount - coalesce(c.covered, 0), 0, p.amount - coalesce(c.covered, 0)
+      insert into payout_line_item (payout_id, created_for, source_type, description, gross, fee, net)
+      select p.id, p.attempt, 'balance', 'Balance carried over', p.amount - coalesce(c.covered, 0), 0, p.amount - coalesce(c.covered, 0)
         from payout p left join (select payout_id, sum(take) as covered from taken group by payout_id) c on c.payout_id = p.id
        where p.id = any (${ids}::uuid[]) and p.amount > coalesce(c.covered, 0)
     )
-    update earning e set paid_amount = e.paid_amount + t.take from taken t where e.id = t.earning_id`.execute(em.getKysely());
+    update earning e set paid_amount = e.paid_amount + t.take from taken t where e.id = t.earning_id`.execute(
+    em.getKysely(),
+  );
 }
 
 /** The earnings that these payouts were to pay are unpaid again. */

@@ -32,7 +32,10 @@ export async function returnMoney(
   if (!transfer.reversed) {
     const idempotencyKey = attemptKey(payout.id, 'reversal', payout.attempt);
     try {
-      const reversal = await stripe.reverseTransfer({ transferId: transfer.id, idempotencyKey, metadata: { payout_id: payout.id } }, signal);
+      const reversal = await stripe.reverseTransfer(
+        { transferId: transfer.id, idempotencyKey, metadata: { payout_id: payout.id } },
+        signal,
+      );
       reversalId = reversal.id;
     } catch (error) {
       if (error instanceof StripeFailure && error.kind === 'refused') return { returned: false, reason: error.message };

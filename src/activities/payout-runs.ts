@@ -51,7 +51,9 @@ export function createPayoutRunActivities(deps: PayoutDeps & { minimum: bigint }
     async createPayoutRun(run: NewPayoutRun): Promise<{ runId: string; period: string; sequence: number }> {
       const period = periodOf(run.schedule, new Date(run.at));
       return inTransaction(async (em) => {
-        await sql`select pg_advisory_xact_lock(hashtext(${`payout-run/${run.schedule}/${period}`}))`.execute(em.getKysely());
+        await sql`select pg_advisory_xact_lock(hashtext(${`payout-run/${run.schedule}/${period}`}))`.execute(
+          em.getKysely(),
+        );
         const { rows } = await sql<{ id: string; sequence: number }>`
           with made as (
             insert into payout_run (schedule, period, sequence, request_key, currency, dry_run, creator_ids, requested_by)
@@ -88,7 +90,9 @@ export function createPayoutRunActivities(deps: PayoutDeps & { minimum: bigint }
                    when 'biweekly' then ${nextRunAt('biweekly', createdAt)}::timestamptz
                    when 'monthly' then ${nextRunAt('monthly', createdAt)}::timestamptz end end,
                  e.amount
-            from (${eligibility({ currency: run.currency, minimum, schedule, creatorIds: run.creator_ids })}) e`.execute(em.getKysely());
+            from (${eligibility({ currency: run.currency, minimum, schedule, creatorIds: run.creator_ids })}) e`.execute(
+          em.getKysely(),
+        );
         await sql`
           update payout_run r
              set considered = t.considered, due = t.due, amount_due = t.amount_due, control_hash = t.hash, frozen_at = now(), status = 'running'
@@ -147,11 +151,25 @@ export function createPayoutRunActivities(deps: PayoutDeps & { minimum: bigint }
         return made;
       });
       const { cancellationSignal: signal } = Context.current();
-      await payThroughStripe(ids, { orm, stripe, by, signal, heartbeat: () => { Context.current().heartbeat(); } });
+      await payThroughStripe(ids, {
+        orm,
+        stripe,
+        by,
+        signal,
+        heartbeat: () => {
+          Context.current().heartbeat();
+        },
+      });
       await startOwnRuns(orm, client, ids);
     },
 
-    async setPayoutRunStatus({ runId, status }: { runId: string; status: 'running' | 'paused' | 'completed' | 'canceled' }): Promise<void> {
+    async setPayoutRunStatus({
+      runId,
+      status,
+    }: {
+      runId: string;
+      status: 'running' | 'paused' | 'completed' | 'canceled';
+    }): Promise<void> {
       await sql`
         update payout_run set status = ${status}, finished_at = case when ${status} in ('completed', 'canceled') then now() end
          where id = ${runId} and status not in ('completed', 'canceled')`.execute(orm.em.fork().getKysely());
@@ -165,17 +183,23 @@ export function createPayoutRunActivities(deps: PayoutDeps & { minimum: bigint }
   };
 
   async function findMissed(schedule: PayoutSchedule, before: number): Promise<string | undefined> {
-    const described = await client.schedule.getHandle(scheduleIds.payouts(schedule)).describe().catch(orUndefinedIfNotFound);
+    const described = await client.schedule
+      .getHandle(scheduleIds.payouts(schedule))
+      .describe()
+      .catch(orUndefinedIfNotFound);
     if (!described) return `${schedule}: there is no schedule`;
     const { state, info } = described;
     if (state.paused) return `${schedule}: the schedule is paused${state.note ? ` (${state.note})` : ''}`;
-    if (info.numActionsMissedCatchupWindow > 0) return `${schedule}: ${info.numActionsMissedCatchupWindow} cycles were missed`;
+    if (info.numActionsMissedCatchupWindow > 0)
+      return `${schedule}: ${info.numActionsMissedCatchupWindow} cycles were missed`;
     const next = info.nextActionTimes[0];
     if (next && next.getTime() < before) return `${schedule}: the cycle of ${next.toISOString()} did not start`;
     const due = info.recentActions.filter(({ scheduledAt }) => scheduledAt.getTime() < before);
     const { rows } = await sql<{ key: string }>`
       select key from unnest(${due.map(({ action }) => action.workflow.workflowId)}::text[]) as key
-       where not exists (select from payout_run r where r.request_key = key and r.frozen_at is not null)`.execute(orm.em.fork().getKysely());
+       where not exists (select from payout_run r where r.request_key = key and r.frozen_at is not null)`.execute(
+      orm.em.fork().getKysely(),
+    );
     return rows[0] && `${schedule}: ${rows[0].key} made no payout run`;
   }
 }

@@ -10,8 +10,11 @@ import { postedByWorkflow } from './context.ts';
 import { applyBankPayoutWords, markEarningsPaid } from './payout-events.ts';
 import { postPayouts, type PayoutMoney } from './payout-ledger.ts';
 import { payThroughStripe } from './payout-pay.ts';
+import { createPayout, type PayoutRequest } from './payout-create.ts';
 import { reservePayouts } from './payout-reserve.ts';
 import { returnMoney } from './payout-return.ts';
+
+export type { PayoutRequest } from './payout-create.ts';
 
 export interface PayoutDeps {
   orm: MikroORM;
@@ -80,6 +83,11 @@ export function createPayoutActivities({ orm, stripe, finalityWindowMs }: Payout
       };
     },
 
+    /** Makes the payout and sets its money aside, or refuses and changes nothing. Made once per id. */
+    async createPayout(request: PayoutRequest & { payoutId: string }): Promise<void> {
+      await inTransaction((em) => createPayout(em, request, postedByWorkflow(request.actor)));
+    },
+
     async reservePayouts(ids: string[]): Promise<void> {
       await inTransaction((em) => reservePayouts(em, ids, postedByWorkflow()));
     },
@@ -89,7 +97,15 @@ export function createPayoutActivities({ orm, stripe, finalityWindowMs }: Payout
       const by = postedByWorkflow();
       await inTransaction((em) => completeByHand(em, ids));
       const { cancellationSignal: signal } = Context.current();
-      await payThroughStripe(ids, { orm, stripe, by, signal, heartbeat: () => { Context.current().heartbeat(); } });
+      await payThroughStripe(ids, {
+        orm,
+        stripe,
+        by,
+        signal,
+        heartbeat: () => {
+          Context.current().heartbeat();
+        },
+      });
     },
 
     /** Asks the provider how a bank payout stands, in case its word got lost. */
@@ -121,7 +137,9 @@ export function createPayoutActivities({ orm, stripe, finalityWindowMs }: Payout
     async decidePayout({ payoutId, decision, actor, reason }: PayoutDecision): Promise<PayoutStatus> {
       return inTransaction(async (em) => {
         const { rows } = await sql<{ status: PayoutStatus; creator_id: string; currency: string; amount: string }>`
-          select status, creator_id, currency, amount from payout where id = ${payoutId} for update`.execute(em.getKysely());
+          select status, creator_id, currency, amount from payout where id = ${payoutId} for update`.execute(
+          em.getKysely(),
+        );
         const payout = rows[0];
         if (!payout) throw new Problem('not_found', `There is no payout ${payoutId}`);
         const { from, to }: Decision = decisions[decision];
@@ -154,7 +172,10 @@ export function createPayoutActivities({ orm, stripe, finalityWindowMs }: Payout
     const by = postedByWorkflow();
     await postPayouts(em, 'payout_sent', rows, by);
     await postPayouts(em, 'payout_settled', rows, by);
-    await markEarningsPaid(em, rows.map(({ id }) => id));
+    await markEarningsPaid(
+      em,
+      rows.map(({ id }) => id),
+    );
   }
 }
 
@@ -175,12 +196,18 @@ const decisions = {
   cancel: { from: ['pending', 'approved', 'failed', 'held'], to: 'canceled' },
 } satisfies Record<string, Decision>;
 
-async function requireBalance(em: EntityManager, payout: { creator_id: string; currency: string; amount: string }): Promise<void> {
+async function requireBalance(
+  em: EntityManager,
+  payout: { creator_id: string; currency: string; amount: string },
+): Promise<void> {
   const { rows } = await sql<{ balance: string }>`
     select balance from ledger_account where owner_type = 'creator' and owner_id = ${payout.creator_id}
       and kind = 'available' and currency = ${payout.currency} and book = 'main'`.execute(em.getKysely());
   const balance = BigInt(rows[0]?.balance ?? 0);
   if (balance < BigInt(payout.amount)) {
-    throw new Problem('insufficient_balance', `The balance is ${balance}, the payout needs ${payout.amount} ${payout.currency}`);
+    throw new Problem(
+      'insufficient_balance',
+      `The balance is ${balance}, the payout needs ${payout.amount} ${payout.currency}`,
+    );
   }
 }

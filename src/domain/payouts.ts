@@ -55,7 +55,13 @@ export function nextRunAt(schedule: PayoutSchedule, now: Date): Date {
 }
 
 /** Refusals that pass by themselves: tried again with growing pauses before a person is asked. */
-const TRANSIENT_FAILURES = new Set(['balance_insufficient', 'lock_timeout', 'rate_limit', 'api_error', 'provider_unavailable']);
+const TRANSIENT_FAILURES = new Set([
+  'balance_insufficient',
+  'lock_timeout',
+  'rate_limit',
+  'api_error',
+  'provider_unavailable',
+]);
 
 export function isTransientFailure(code: string | null): boolean {
   return code !== null && TRANSIENT_FAILURES.has(code);

@@ -14,7 +14,12 @@ export interface ActivityDeps {
 }
 
 /** Every activity, with what it needs. Whoever writes a capability adds its line here. */
-export function createActivities({ orm, stripe, client, settings }: ActivityDeps): Record<string, (...args: never[]) => Promise<unknown>> {
+export function createActivities({
+  orm,
+  stripe,
+  client,
+  settings,
+}: ActivityDeps): Record<string, (...args: never[]) => Promise<unknown>> {
   const payouts = { orm, stripe, client, finalityWindowMs: settings.finalityWindowMs };
   return {
     ...createLedgerActivities({ orm }),

@@ -22,11 +22,21 @@ export const activityErrors = (): ActivityInboundCallsInterceptor => ({
 function toFailure(error: unknown): unknown {
   if (error instanceof Problem) {
     const retryable = problems[error.code][0] >= 500;
-    return ApplicationFailure.create({ type: error.code, message: error.message, nonRetryable: !retryable, cause: error });
+    return ApplicationFailure.create({
+      type: error.code,
+      message: error.message,
+      nonRetryable: !retryable,
+      cause: error,
+    });
   }
   if (error instanceof LedgerError) {
     // a guarded account may be in use by another transaction's payout for a moment
-    return ApplicationFailure.create({ type: error.name, message: error.message, nonRetryable: Context.current().info.attempt >= 5, cause: error });
+    return ApplicationFailure.create({
+      type: error.name,
+      message: error.message,
+      nonRetryable: Context.current().info.attempt >= 5,
+      cause: error,
+    });
   }
   if (error instanceof StripeFailure) {
     return ApplicationFailure.create({

@@ -40,21 +40,30 @@ export async function runWorkers(settings: Settings): Promise<{ stop: () => Prom
     dataConverter: dataConverter(settings),
   };
   const [core, ...others] = await Promise.all([
-    Worker.create({ ...shared, ...workflows(), taskQueue: queues.core, maxConcurrentActivityTaskExecutions: slots.core }),
+    Worker.create({
+      ...shared,
+      ...workflows(),
+      taskQueue: queues.core,
+      maxConcurrentActivityTaskExecutions: slots.core,
+    }),
     Worker.create({ ...shared, taskQueue: queues.stripe, maxConcurrentActivityTaskExecutions: slots.stripe }),
     Worker.create({ ...shared, taskQueue: queues.bulk, maxConcurrentActivityTaskExecutions: slots.bulk }),
   ]);
   const workers = [core, ...others];
-  const health = serveHealth(settings.workerHealthPort, () => workers.every((worker) => worker.getState() === 'RUNNING'));
+  const health = serveHealth(settings.workerHealthPort, () =>
+    workers.every((worker) => worker.getState() === 'RUNNING'),
+  );
   const running = Promise.all(workers.map((worker) => worker.run()));
 
-  const done = running.then(() => undefined).finally(async () => {
-    health?.close();
-    await connection.close();
-    await temporal.close();
-    stripe.close();
-    await orm.close(true);
-  });
+  const done = running
+    .then(() => undefined)
+    .finally(async () => {
+      health?.close();
+      await connection.close();
+      await temporal.close();
+      stripe.close();
+      await orm.close(true);
+    });
   const stop = async () => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
     await done;

@@ -17,18 +17,42 @@ function schedules(settings: Settings): ScheduleOptions[] {
     payouts('monthly', { cronExpressions: [settings.payoutSchedule], timezone: 'UTC' }),
     payouts('biweekly', { intervals: [{ every: '14 days', offset: biweeklyOffsetMs }] }),
     payouts('weekly', { calendars: [{ dayOfWeek: 'MONDAY', hour: 0, minute: 0 }], timezone: 'UTC' }),
-    define(scheduleIds.accrual, 'accrual', {}, { intervals: [{ every: settings.accrualIntervalMs }] }, {
-      note: 'Turns new metric snapshots into earnings',
-    }),
-    define(scheduleIds.payoutWatchdog, 'payoutWatchdog', { graceMs: GRACE_MS }, { calendars: [{ hour: 7 }], timezone: 'UTC' }, {
-      note: 'Fails where a payout cycle did not run',
-    }),
-    define(scheduleIds.ledgerVerification, 'ledgerVerification', undefined, { calendars: [{ hour: 3 }], timezone: 'UTC' }, {
-      note: 'Rebuilds every balance from the postings and compares',
-    }),
-    define(scheduleIds.providerEventGaps, 'fillProviderEventGaps', undefined, { intervals: [{ every: '5 minutes' }] }, {
-      note: 'Fetches provider events whose webhook got lost',
-    }),
+    define(
+      scheduleIds.accrual,
+      'accrual',
+      {},
+      { intervals: [{ every: settings.accrualIntervalMs }] },
+      {
+        note: 'Turns new metric snapshots into earnings',
+      },
+    ),
+    define(
+      scheduleIds.payoutWatchdog,
+      'payoutWatchdog',
+      { graceMs: GRACE_MS },
+      { calendars: [{ hour: 7 }], timezone: 'UTC' },
+      {
+        note: 'Fails where a payout cycle did not run',
+      },
+    ),
+    define(
+      scheduleIds.ledgerVerification,
+      'ledgerVerification',
+      undefined,
+      { calendars: [{ hour: 3 }], timezone: 'UTC' },
+      {
+        note: 'Rebuilds every balance from the postings and compares',
+      },
+    ),
+    define(
+      scheduleIds.providerEventGaps,
+      'fillProviderEventGaps',
+      undefined,
+      { intervals: [{ every: '5 minutes' }] },
+      {
+        note: 'Fetches provider events whose webhook got lost',
+      },
+    ),
   ];
 }
 
@@ -44,7 +68,13 @@ function define(
     spec,
     policies: { overlap, catchupWindow: CATCH_UP, pauseOnFailure: false },
     state: { note },
-    action: { type: 'startWorkflow', workflowType, taskQueue: queues.core, args: input ? [input] : [], staticSummary: note },
+    action: {
+      type: 'startWorkflow',
+      workflowType,
+      taskQueue: queues.core,
+      args: input ? [input] : [],
+      staticSummary: note,
+    },
   };
 }
 

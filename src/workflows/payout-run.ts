@@ -5,14 +5,14 @@ import {
   defineQuery,
   defineSignal,
   defineUpdate,
-  executeChild,
   proxyActivities,
   setCurrentDetails,
   setHandler,
+  startChild,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { PayoutRunActivities, PayoutRunView } from '../activities/payout-runs.ts';
+import type { NewPayoutRun, PayoutRunActivities, PayoutRunView } from '../activities/payout-runs.ts';
 import type { PayoutSchedule } from '../domain/payouts.ts';
 import { queues, searchAttributes, workflowIds, type OperatorRequest } from './contracts.ts';
 import { dbQuick, longBatch, stripeRead, stripeWrite } from './presets.ts';
@@ -63,10 +63,33 @@ export async function payoutRun({ runId, next = 1, paused = false }: PayoutRunIn
     if (canceled) throw new Error('The run is canceled');
   };
   setHandler(payoutRunProgress, () => view && { ...view, paused, begun: Math.min(next - 1, view.due) });
-  setHandler(payoutRunChanged, () => { changed = true; });
-  setHandler(pausePayoutRun, () => { paused = true; return setStatus('paused'); }, { validator, description: 'Begin no further payouts: { actor, reason }' });
-  setHandler(resumePayoutRun, () => { paused = false; return setStatus('running'); }, { validator, description: 'Go on: { actor, reason }' });
-  setHandler(cancelPayoutRun, () => { canceled = true; return setStatus('canceled'); }, { validator, description: 'Pay nobody further; what was begun goes on: { actor, reason }' });
+  setHandler(payoutRunChanged, () => {
+    changed = true;
+  });
+  setHandler(
+    pausePayoutRun,
+    () => {
+      paused = true;
+      return setStatus('paused');
+    },
+    { validator, description: 'Begin no further payouts: { actor, reason }' },
+  );
+  setHandler(
+    resumePayoutRun,
+    () => {
+      paused = false;
+      return setStatus('running');
+    },
+    { validator, description: 'Go on: { actor, reason }' },
+  );
+  setHandler(
+    cancelPayoutRun,
+    () => {
+      canceled = true;
+      return setStatus('canceled');
+    },
+    { validator, description: 'Pay nobody further; what was begun goes on: { actor, reason }' },
+  );
 
   const look = async (): Promise<PayoutRunView> => {
     view = await db.loadPayoutRun(runId);
@@ -153,27 +176,41 @@ function tell(view: PayoutRunView, paused: boolean, next: number): void {
 const TEMPORAL_SCHEDULED_START = 'TemporalScheduledStartTime';
 
 /** What a Temporal Schedule starts: takes the period from the scheduled time, makes the run and waits for it. */
-export async function scheduledPayoutRun({ schedule, currency }: { schedule: PayoutSchedule; currency: string }): Promise<PayoutRunView> {
-  const { workflowId, searchAttributes: attributes, startTime } = workflowInfo();
+export async function scheduledPayoutRun({
+  schedule,
+  currency,
+}: {
+  schedule: PayoutSchedule;
+  currency: string;
+}): Promise<PayoutRunView> {
+  const { searchAttributes: attributes, startTime } = workflowInfo();
   const scheduled = attributes[TEMPORAL_SCHEDULED_START]?.[0];
   const at = scheduled instanceof Date ? scheduled : startTime;
-  const run = await db.createPayoutRun({
-    schedule,
-    at: at.toISOString(),
-    requestKey: workflowId,
-    requestedBy: 'schedule',
-    currency,
-    dryRun: false,
-    creatorIds: null,
-  });
-  return executeChild(payoutRun, {
+  const run = await begin({ schedule, currency, dryRun: false, creatorIds: null, requestedBy: 'schedule' }, at);
+  return run.handle.result();
+}
+
+/** What staff ask for: makes the run, starts it and leaves it to itself. */
+export async function requestPayoutRun(request: PayoutRunRequest): Promise<{ runId: string; workflowId: string }> {
+  const { runId, handle } = await begin(request, workflowInfo().startTime);
+  return { runId, workflowId: handle.workflowId };
+}
+
+export type PayoutRunRequest = Omit<NewPayoutRun, 'at' | 'requestKey'>;
+
+async function begin(request: PayoutRunRequest, at: Date) {
+  const { schedule } = request;
+  const run = await db.createPayoutRun({ ...request, at: at.toISOString(), requestKey: workflowInfo().workflowId });
+  const handle = await startChild(payoutRun, {
     workflowId: workflowIds.payoutRun(schedule, run.period, run.sequence),
     taskQueue: queues.core,
+    parentClosePolicy: 'ABANDON',
     args: [{ runId: run.runId }],
-    staticSummary: `${schedule} payouts of ${run.period}`,
+    staticSummary: `${request.dryRun ? 'Dry run of the ' : ''}${schedule} payouts of ${run.period}`,
     typedSearchAttributes: [
       { key: searchAttributes.payoutRunId, value: run.runId },
       { key: searchAttributes.period, value: run.period },
     ],
   });
+  return { runId: run.runId, handle };
 }

@@ -1,5 +1,6 @@
 import {
   ActivityFailure,
+  ApplicationFailure,
   allHandlersFinished,
   condition,
   continueAsNew,
@@ -14,16 +15,20 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { isTransientFailure } from '../domain/payouts.ts';
-import type { PayoutActivities, PayoutView } from '../activities/payouts.ts';
+import type { PayoutActivities, PayoutRequest, PayoutView } from '../activities/payouts.ts';
 import { searchAttributes, type OperatorRequest } from './contracts.ts';
 import { dbQuick, stripeRead, stripeWrite } from './presets.ts';
 
 export interface PayoutInput {
   payoutId: string;
+  /** Who asks for what: the run begins by making the payout. Without it the payout exists. */
+  request?: PayoutRequest;
 }
 
 /** Something happened to the payout outside of this run: look at it again. */
 export const payoutChanged = defineSignal('payoutChanged');
+/** Answers when the payout is made and its money set aside, or with the refusal. */
+export const payoutRequested = defineUpdate<string>('requested');
 export const payoutState = defineQuery<PayoutView | undefined>('payoutState');
 export const approvePayout = defineUpdate<string, [OperatorRequest]>('approve');
 export const rejectPayout = defineUpdate<string, [OperatorRequest]>('reject');
@@ -48,7 +53,7 @@ const pause = (firstMs: number, round: number) => Math.min(firstMs * 2 ** Math.m
  * One payout from request to finality. The database says how it stands; each round looks there and does the one next thing, so
  * that a reset, a replay or a second run changes nothing about the money.
  */
-export async function payout({ payoutId }: PayoutInput): Promise<string> {
+export async function payout({ payoutId, request }: PayoutInput): Promise<string> {
   let view: PayoutView | undefined;
   let changed = false;
   let round = 0;
@@ -62,11 +67,22 @@ export async function payout({ payoutId }: PayoutInput): Promise<string> {
   };
   const validator = requireReason;
   setHandler(payoutState, () => view);
-  setHandler(payoutChanged, () => { changed = true; });
+  setHandler(payoutChanged, () => {
+    changed = true;
+  });
   setHandler(approvePayout, decide('approve'), { validator, description: 'Pay it: { actor, reason }' });
-  setHandler(rejectPayout, decide('reject'), { validator, description: 'Do not pay it, the money stays in the balance: { actor, reason }' });
-  setHandler(retryPayout, decide('retry'), { validator, description: 'Try a failed or held payout again: { actor, reason }' });
-  setHandler(cancelPayout, decide('cancel'), { validator, description: 'Give it up, the money stays in the balance: { actor, reason }' });
+  setHandler(rejectPayout, decide('reject'), {
+    validator,
+    description: 'Do not pay it, the money stays in the balance: { actor, reason }',
+  });
+  setHandler(retryPayout, decide('retry'), {
+    validator,
+    description: 'Try a failed or held payout again: { actor, reason }',
+  });
+  setHandler(cancelPayout, decide('cancel'), {
+    validator,
+    description: 'Give it up, the money stays in the balance: { actor, reason }',
+  });
 
   /** True when something happened, false when the time passed. */
   const changedWithin = async (ms?: number): Promise<boolean> => {
@@ -75,6 +91,19 @@ export async function payout({ payoutId }: PayoutInput): Promise<string> {
     round = changed ? 0 : round + 1;
     return changed;
   };
+
+  let made: ApplicationFailure | true | undefined = request ? undefined : true;
+  setHandler(payoutRequested, async () => {
+    await condition(() => made !== undefined);
+    if (made instanceof ApplicationFailure) throw made;
+    return payoutId;
+  });
+  if (request) made = await make(payoutId, request);
+  if (made instanceof ApplicationFailure) {
+    await condition(allHandlersFinished);
+    setCurrentDetails(`**refused** · ${made.message}`);
+    return 'refused';
+  }
 
   for (;;) {
     if (workflowInfo().continueAsNewSuggested) {
@@ -141,6 +170,17 @@ export async function payout({ payoutId }: PayoutInput): Promise<string> {
   }
 }
 
+/** A refusal is an answer, not a failure of the run. */
+async function make(payoutId: string, request: PayoutRequest): Promise<ApplicationFailure | true> {
+  try {
+    await db.createPayout({ payoutId, ...request });
+    return true;
+  } catch (error) {
+    if (error instanceof ActivityFailure && error.cause instanceof ApplicationFailure) return error.cause;
+    throw error;
+  }
+}
+
 /** By the clock. False where it cannot be, as when the balance went elsewhere meanwhile: then a person is asked. */
 async function tryAgain(payoutId: string, view: PayoutView): Promise<boolean> {
   try {
@@ -176,6 +216,11 @@ function calm(): void {
 
 function tell(view: PayoutView): void {
   const failure = view.failureReason ? `\n\nLast failure: ${view.failureReason} (\`${view.failureCode}\`)` : '';
-  const hint = view.status === 'failed' ? '\n\nThe money is back in the balance. Send the update `retry` or `abort` with `{ actor, reason }`.' : '';
-  setCurrentDetails(`**${view.status}** · ${view.amount} ${view.currency} (minor units) · attempt ${view.attempt}${failure}${hint}`);
+  const hint =
+    view.status === 'failed'
+      ? '\n\nThe money is back in the balance. Send the update `retry` or `abort` with `{ actor, reason }`.'
+      : '';
+  setCurrentDetails(
+    `**${view.status}** · ${view.amount} ${view.currency} (minor units) · attempt ${view.attempt}${failure}${hint}`,
+  );
 }

@@ -12,7 +12,9 @@ const db = proxyActivities<PayoutRunActivities>(dbQuick);
 export async function ledgerVerification(): Promise<LedgerVerification> {
   const result = await bulk.verifyLedger();
   const found = result.differences.map(({ check, subject, detail }) => `${check}: ${subject} ${detail}`);
-  setCurrentDetails(found.length === 0 ? `**verified** · ${result.entries} entries` : `**differs**\n\n${found.join('\n\n')}`);
+  setCurrentDetails(
+    found.length === 0 ? `**verified** · ${result.entries} entries` : `**differs**\n\n${found.join('\n\n')}`,
+  );
   if (found.length > 0) throw ApplicationFailure.nonRetryable(found.join('; '), 'LedgerDiffers');
   return result;
 }

@@ -68,9 +68,13 @@ export class Migration20261121000100_ledger extends Migration {
         primary key (account_id, account_version),
         constraint posting_line unique (entry_id, line)
       )`);
-    this.addSql(`create unique index journal_entry_reversed_once on journal_entry (reverses_id) where reverses_id is not null`);
+    this.addSql(
+      `create unique index journal_entry_reversed_once on journal_entry (reverses_id) where reverses_id is not null`,
+    );
     for (const statement of [...ledgerGuards, ledgerPost]) this.addSql(statement);
-    this.addSql(`revoke insert, update, delete, truncate on ledger_account_kind, ledger_account, journal_entry, posting from stipend_application`);
+    this.addSql(
+      `revoke insert, update, delete, truncate on ledger_account_kind, ledger_account, journal_entry, posting from stipend_application`,
+    );
     this.addSql(`revoke all on function ledger_post from public`);
     this.addSql(`grant execute on function ledger_post to stipend_application`);
   }

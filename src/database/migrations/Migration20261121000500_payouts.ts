@@ -59,7 +59,9 @@ export class Migration20261121000500_payouts extends Migration {
     this.addSql(`
       create unique index payout_one_open on payout (creator_id, currency)
         where status in ('pending', 'approved', 'processing', 'in_transit', 'held', 'outcome_unknown')`);
-    this.addSql(`create unique index payout_reference on payout (creator_id, reference_id) where reference_id is not null`);
+    this.addSql(
+      `create unique index payout_reference on payout (creator_id, reference_id) where reference_id is not null`,
+    );
     this.addSql(`create unique index payout_bank_payout on payout (bank_payout_id) where bank_payout_id is not null`);
     this.addSql(`create index payout_transfer on payout (transfer_id) where transfer_id is not null`);
     this.addSql(`create index payout_of_creator on payout (creator_id, id desc)`);
@@ -86,6 +88,7 @@ export class Migration20261121000500_payouts extends Migration {
       create table payout_line_item (
         id uuid not null default uuidv7() primary key,
         payout_id uuid not null references payout (id),
+        created_for int not null,
         earning_id uuid null,
         source_type text not null,
         source_id text null,
@@ -118,7 +121,9 @@ export class Migration20261121000500_payouts extends Migration {
         primary key (run_id, creator_id),
         constraint payout_run_item_ordinal unique (run_id, ordinal)
       ) with (fillfactor = 80)`);
-    this.addSql(`create unique index payout_run_item_payout on payout_run_item (payout_id) where payout_id is not null`);
+    this.addSql(
+      `create unique index payout_run_item_payout on payout_run_item (payout_id) where payout_id is not null`,
+    );
     for (const statement of payoutStatusGuard) this.addSql(statement);
     this.addSql(`revoke update, delete, truncate on payout_event from stipend_application`);
   }

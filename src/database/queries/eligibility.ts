@@ -1,4 +1,6 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql, type RawBuilder } from 'kysely';
+import type { PayoutSchedule } from '../../domain/payouts.ts';
 
 /** What may be paid to whom in a currency, and if not, why: the first reason counts, all are kept. */
 export interface EligibilityOptions {
@@ -15,7 +17,7 @@ export interface EligibilityRow {
   creator_id: string;
   /** Minor units, locked and not set aside. */
   amount: string;
-  payout_schedule: string;
+  payout_schedule: PayoutSchedule | 'manual';
   reasons: string[];
 }
 
@@ -23,7 +25,12 @@ export interface EligibilityRow {
  * One row for each creator who has money here (pending or payable) or is named. The order of the reasons is that of `skipReasons`
  * in `domain/payouts.ts`.
  */
-export function eligibility({ currency, minimum, schedule, creatorIds }: EligibilityOptions): RawBuilder<EligibilityRow> {
+export function eligibility({
+  currency,
+  minimum,
+  schedule,
+  creatorIds,
+}: EligibilityOptions): RawBuilder<EligibilityRow> {
   return sql<EligibilityRow>`
     select c.id as creator_id, greatest(coalesce(b.available, 0), 0) as amount, c.payout_schedule,
            array_remove(array[
@@ -46,4 +53,20 @@ export function eligibility({ currency, minimum, schedule, creatorIds }: Eligibi
       ) b on true
      where c.status <> 'deleted'
        and case when ${creatorIds}::uuid[] is null then b.held > 0 else c.id = any (${creatorIds}::uuid[]) end`;
+}
+
+/** How one creator stands for the next run of the schedule that they chose, in their own currency. */
+export async function creatorEligibility(
+  em: EntityManager,
+  creatorId: string,
+  minimum: bigint,
+): Promise<EligibilityRow & { currency: string }> {
+  const { rows } = await sql<{ currency: string }>`select currency from creator where id = ${creatorId}`.execute(
+    em.getKysely(),
+  );
+  const currency = rows[0]!.currency;
+  const found = await eligibility({ currency, minimum, schedule: null, creatorIds: [creatorId] }).execute(
+    em.getKysely(),
+  );
+  return { ...found.rows[0]!, currency };
 }
