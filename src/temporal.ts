@@ -1,6 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
-import { temporal } from '@temporalio/proto';
+import proto, { type temporal } from '@temporalio/proto';
 import { payloadCodecs } from './codec.ts';
 import type { Settings } from './config.ts';
 import { searchAttributes } from './workflows/contracts.ts';
@@ -26,8 +26,8 @@ export function dataConverter(settings: Settings): DataConverter {
 
 type KeyOf = (typeof searchAttributes)[keyof typeof searchAttributes];
 const indexedValueTypes: Record<KeyOf['type'], temporal.api.enums.v1.IndexedValueType> = {
-  KEYWORD: temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
-  BOOL: temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_BOOL,
+  KEYWORD: proto.temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+  BOOL: proto.temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_BOOL,
 };
 
 /** Makes the server know our search attributes; those that it knows already stay as they are. */
