@@ -1,4 +1,4 @@
-import type { EntityManager } from '@mikro-orm/postgresql';
+import { IsolationLevel, type EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 
 export interface LedgerDifference {
@@ -34,7 +34,7 @@ export async function verifyLedger(em: EntityManager): Promise<LedgerVerificatio
       const { entries, postings, accounts } = counts[0]!;
       return { entries: Number(entries), postings: Number(postings), accounts: Number(accounts), differences };
     },
-    { isolationLevel: 'repeatable read' as never, readOnly: true },
+    { isolationLevel: IsolationLevel.REPEATABLE_READ, readOnly: true },
   );
 }
 

@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import pg from 'pg';
 import { migrate } from '../../src/database/migrate.ts';
-import { migrationsList } from '../../src/database/migrations/index.ts';
 import { openOrm } from '../../src/database/orm.ts';
 import { databaseUrls, type DatabaseUrls } from '../../src/database/url.ts';
 
@@ -23,7 +23,7 @@ function urlsOf(name: string): DatabaseUrls {
 
 /** A migrated database of its own for a test file, copied from a template that the first caller makes. */
 export async function createTestDatabase(poolSize = 10): Promise<TestDatabase> {
-  const template = `template_${migrationsList.length}`;
+  const template = `template_${schemaHash()}`;
   const name = `test_${randomBytes(6).toString('hex')}`;
   const admin = new pg.Client(process.env['TEST_DATABASE_URL']);
   await admin.connect();
@@ -37,4 +37,13 @@ export async function createTestDatabase(poolSize = 10): Promise<TestDatabase> {
   const urls = urlsOf(name);
   const orm = await openOrm(urls.app, poolSize);
   return { urls, orm, close: () => orm.close(true) };
+}
+
+const MIGRATIONS = new URL('../../src/database/migrations/', import.meta.url);
+
+/** A template is good as long as no migration changed. */
+function schemaHash(): string {
+  const hash = createHash('sha256');
+  for (const file of readdirSync(MIGRATIONS).sort()) hash.update(readFileSync(new URL(file, MIGRATIONS)));
+  return hash.digest('hex').slice(0, 12);
 }
