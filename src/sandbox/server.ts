@@ -33,25 +33,32 @@ export async function startSandbox(
       webhook: settings.stripeWebhook,
     }),
   ];
-  await log.open();
-  const app = buildServer(settings, parts, providers);
-  const url = await app.listen({ port: settings.port, host: settings.host });
-  for (const provider of providers) provider.resume();
-  return {
-    url,
-    close: async () => {
-      await app.close();
-      scheduler.close();
-      for (const provider of providers) provider.close();
-      log.close();
-    },
+  const ready = Promise.withResolvers<undefined>();
+  const app = buildServer(settings, parts, providers, ready.promise);
+  const close = async () => {
+    await app.close();
+    scheduler.close();
+    for (const provider of providers) provider.close();
+    log.close();
   };
+  try {
+    // the port first: another sandbox that has it also has the folder, whose log must not be rewritten under it
+    const url = await app.listen({ port: settings.port, host: settings.host });
+    await log.open();
+    for (const provider of providers) provider.resume();
+    ready.resolve(undefined);
+    return { url, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 function buildServer(
   settings: SandboxSettings,
   { log, faults, journal }: { log: ChangeLog; faults: FaultBook; journal: Journal },
   providers: Provider[],
+  ready: Promise<undefined>,
 ): FastifyInstance {
   const app = Fastify({
     logger: settings.logLevel === 'silent' ? false : { level: settings.logLevel },
@@ -60,6 +67,7 @@ function buildServer(
     keepAliveTimeout: 120_000,
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: true } },
   });
+  app.addHook('onRequest', () => ready);
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) => {
     done(null, body);
   });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import type Stripe from 'stripe';
-import { errorOf, openSandbox, type TestSandbox } from './support.ts';
+import { errorOf, eventually, openSandbox, type TestSandbox } from './support.ts';
 
 let sandbox: TestSandbox;
 let stripe: Stripe;
@@ -66,10 +66,10 @@ test('while the first request runs, the same key is in use', async () => {
     provider: 'stripe',
     path_pattern: '/v1/transfers',
     kind: 'slow',
-    delay_ms: 300,
+    delay_ms: 1500,
   });
   const running = transfer();
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await eventually(async () => (await sandbox.journal()).find(({ idempotency_key }) => idempotency_key === key));
   expect(await errorOf(transfer())).toMatchObject({ statusCode: 409, code: 'idempotency_key_in_use' });
   const first = await running;
   expect(await transfer()).toEqual(first);

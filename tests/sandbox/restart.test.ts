@@ -83,6 +83,28 @@ test('a line broken off at the end is dropped, one in the middle is an error', a
   await damaged.close();
 });
 
+test('a second sandbox by mistake does not touch the first one’s state', async () => {
+  sandbox = await openSandbox();
+  const { dataDir } = sandbox;
+  await expect(openSandbox({ dataDir, port: Number(new URL(sandbox.url).port) })).rejects.toThrow('EADDRINUSE');
+  const { id } = await sandbox.stripe.accounts.create({ type: 'express' });
+  sandbox = await sandbox.restart();
+  expect((await sandbox.stripe.accounts.retrieve(id)).id).toBe(id);
+});
+
+test('a payout of an account that has left meanwhile is decided all the same', async () => {
+  sandbox = await openSandbox({ payoutDelayMs: 3_600_000 });
+  const payee = await sandbox.payee('000111111113');
+  await sandbox.stripe.transfers.create({ amount: 100, currency: 'usd', destination: payee });
+  const { id } = await sandbox.stripe.payouts.create({ amount: 100, currency: 'usd' }, { stripeAccount: payee });
+  await sandbox.control('POST', `/stripe/accounts/${payee}/deauthorize`);
+  sandbox = await sandbox.restart({ payoutDelayMs: 1 });
+  const { control } = sandbox;
+  const failed = { status: 'failed' };
+  expect(await control('POST', `/stripe/payouts/${id}`, failed)).toMatchObject(failed);
+  expect(await control('GET', '/health')).toMatchObject({ status: 'ok' });
+});
+
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -19,30 +19,28 @@ export function destinationOf(box: Box, id: string): AccountRecord {
   return record;
 }
 
-/** Applies `change` and sends `account.updated` and `capability.updated` where the account looks different after it. */
-export function changeAccount(
-  box: Box,
-  id: string,
-  change: (record: AccountRecord) => AccountRecord,
-  request?: Stripe.Event.Request,
-): Stripe.Account {
-  const record = accountOf(box, id);
-  const before = viewAccount(box.state, record);
-  const changed = change(record);
-  if (changed !== record) box.state.accounts.replace(changed);
-  const after = viewAccount(box.state, changed);
+/**
+ * Runs `change`, which may alter the account's record and its bank accounts, and sends `capability.updated` and
+ * `account.updated` where the account looks different after it. Answers what `change` does.
+ */
+export function changeAccount<T>(box: Box, id: string, change: () => T, request?: Stripe.Event.Request): T {
+  const was = accountOf(box, id);
+  const before = viewAccount(box.state, was);
+  const result = change();
+  const is = accountOf(box, id);
+  const after = viewAccount(box.state, is);
   const cause = request ? { request } : {};
-  for (const capability of Object.keys(changed.requested)) {
-    const was = viewCapability(record, capability).status;
-    const object = viewCapability(changed, capability);
-    if (was === object.status) continue;
-    box.feed.emit({ type: 'capability.updated', account: id, object, previous: { status: was }, ...cause });
+  for (const capability of Object.keys(is.requested)) {
+    const { status } = viewCapability(was, capability);
+    const object = viewCapability(is, capability);
+    if (status === object.status) continue;
+    box.feed.emit({ type: 'capability.updated', account: id, object, previous: { status }, ...cause });
   }
   const previous = differences(before, after);
   if (Object.keys(previous).length > 0) {
     box.feed.emit({ type: 'account.updated', account: id, object: after, previous, ...cause });
   }
-  return after;
+  return result;
 }
 
 /** The top-level attributes of `before` that `after` has otherwise. */

@@ -74,15 +74,11 @@ function update(box: Box, { path, params, request }: Call): Stripe.Account {
   params.ignore('individual', 'company', 'documents', 'tos_acceptance', 'account_token', 'groups');
   const details = readBankDetails(params, after.country, after.defaultCurrency);
   params.end();
-  return changeAccount(
-    box,
-    before.id,
-    () => {
-      if (details) replaceBank(box, before.id, details);
-      return after;
-    },
-    request,
-  );
+  const change = () => {
+    if (details) replaceBank(box, before.id, details);
+    return viewAccount(box.state, box.state.accounts.replace(after));
+  };
+  return changeAccount(box, before.id, change, request);
 }
 
 function remove(box: Box, { path, params }: Call): Stripe.DeletedAccount {

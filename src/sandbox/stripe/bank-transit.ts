@@ -76,11 +76,9 @@ function decide(box: Box, id: string): void {
     return;
   }
   markFailed(box, id, failure);
-  if (bank.removed || bank.bank.status === 'errored') return;
-  changeAccount(box, row.account, (record) => {
-    changeBank(box, bank, { status: 'errored' });
-    return record;
-  });
+  const gone = box.state.accounts.get(row.account)?.gone ?? true;
+  if (gone || bank.removed || bank.bank.status === 'errored') return;
+  changeAccount(box, row.account, () => changeBank(box, bank, { status: 'errored' }));
 }
 
 function refundPayout(box: Box, id: string, type: 'payout_failure' | 'payout_cancel'): Stripe.BalanceTransaction {

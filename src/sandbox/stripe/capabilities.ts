@@ -37,11 +37,9 @@ function update(box: Box, { path, params, request }: Call): Stripe.Capability {
   const id = path.id!;
   const kept = Object.entries(account.requested).filter(([name]) => name !== id || requested !== false);
   const added = requested === true && account.requested[id] === undefined ? [[id, nowSeconds()] as const] : [];
-  changeAccount(
-    box,
-    account.id,
-    (record) => ({ ...record, requested: Object.fromEntries([...kept, ...added]) }),
-    request,
-  );
-  return viewCapability(accountOf(box, account.id), id);
+  const change = () => {
+    const changed = { ...account, requested: Object.fromEntries([...kept, ...added]) };
+    return viewCapability(box.state.accounts.replace(changed), id);
+  };
+  return changeAccount(box, account.id, change, request);
 }

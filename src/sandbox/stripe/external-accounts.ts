@@ -57,17 +57,8 @@ function create(box: Box, call: Call): Stripe.BankAccount {
   const metadata = params.metadata();
   params.end();
   if (!details) throw refusal('Missing required param: external_account.', 'external_account', 'parameter_missing');
-  const attached: { bank?: Stripe.BankAccount } = {};
-  changeAccount(
-    box,
-    account.id,
-    (record) => {
-      attached.bank = attachBank(box, account.id, { ...details, metadata }, preferred);
-      return record;
-    },
-    request,
-  );
-  const bank = attached.bank!;
+  const attach = () => attachBank(box, account.id, { ...details, metadata }, preferred);
+  const bank = changeAccount(box, account.id, attach, request);
   call.effect = { type: 'external_account', id: bank.id, amount: 0, currency: bank.currency };
   return bank;
 }
@@ -81,23 +72,13 @@ function update(box: Box, call: Call): Stripe.BankAccount {
   const holder = params.text('account_holder_name') ?? record.bank.account_holder_name;
   params.end();
   const { account } = record;
-  const change = {
-    status: 'new',
-    metadata,
-    account_holder_name: holder,
-    ...(preferred === true ? { default_for_currency: true } : {}),
+  const change = () => {
+    if (preferred === true) preferBank(box, account, record);
+    const isDefault = preferred === true || record.bank.default_for_currency === true;
+    const shown = { status: 'new', metadata, account_holder_name: holder, default_for_currency: isDefault };
+    return changeBank(box, record, shown);
   };
-  changeAccount(
-    box,
-    account,
-    (facts) => {
-      if (preferred === true) preferBank(box, account, record);
-      changeBank(box, record, change);
-      return facts;
-    },
-    request,
-  );
-  return box.state.banks.get(record.id, account)!.bank;
+  return changeAccount(box, account, change, request);
 }
 
 function remove(box: Box, call: Call): Stripe.DeletedBankAccount {
@@ -110,15 +91,5 @@ function remove(box: Box, call: Call): Stripe.DeletedBankAccount {
   if (record.bank.default_for_currency === true && others.length > 0) {
     throw new StripeFailure('You cannot delete the default external account of a currency that has others.');
   }
-  const removed: { answer?: Stripe.DeletedBankAccount } = {};
-  changeAccount(
-    box,
-    account,
-    (facts) => {
-      removed.answer = removeBank(box, record);
-      return facts;
-    },
-    call.request,
-  );
-  return removed.answer!;
+  return changeAccount(box, account, () => removeBank(box, record), call.request);
 }

@@ -28,7 +28,7 @@ export class IdempotencyKeys {
    * @throws StripeFailure when the key is in use or was used for something else.
    */
   claim(request: KeyedRequest): StoredAnswer | undefined {
-    const id = idOf(request);
+    const id = recordId(request);
     if (request.key.length > 255) {
       throw new StripeFailure('Idempotency keys can have up to 255 characters.', {
         type: 'idempotency_error',
@@ -47,15 +47,15 @@ export class IdempotencyKeys {
 
   keep(request: KeyedRequest, answer: { status: number; body: string; requestId: string }): void {
     const { endpoint, params } = request;
-    this.#state.answers.put({ id: idOf(request), endpoint, params, ...answer, at: Date.now() });
+    this.#state.answers.put({ id: recordId(request), endpoint, params, ...answer, at: Date.now() });
   }
 
   release(request: KeyedRequest): void {
-    this.#inProgress.delete(idOf(request));
+    this.#inProgress.delete(recordId(request));
   }
 }
 
-function idOf({ account, key }: KeyedRequest): string {
+function recordId({ account, key }: KeyedRequest): string {
   return `${account} ${key}`;
 }
 

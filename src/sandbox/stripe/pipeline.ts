@@ -191,7 +191,7 @@ function failed({ status, headers, body }: StripeFailure): Answer {
   return { status, headers, body: JSON.stringify(body), effect: null };
 }
 
-export function asFailure(error: unknown, request: FastifyRequest): StripeFailure {
+function asFailure(error: unknown, request: FastifyRequest): StripeFailure {
   if (error instanceof StripeFailure) return error;
   request.log.error(error);
   return serverError(request.method);
