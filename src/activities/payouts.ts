@@ -2,6 +2,7 @@ import { Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
+import pLimit from 'p-limit';
 import type { PayoutStatus } from '../domain/payouts.ts';
 import { Problem } from '../domain/problems.ts';
 import type { StripeProvider } from '../providers/stripe/client.ts';
@@ -9,6 +10,7 @@ import type { OperatorRequest } from '../workflows/contracts.ts';
 import { postedByWorkflow } from './context.ts';
 import { applyBankPayoutWords, markEarningsPaid } from './payout-events.ts';
 import { postPayouts, type PayoutMoney } from './payout-ledger.ts';
+import { startOwnRuns } from './payout-own-runs.ts';
 import { payThroughStripe } from './payout-pay.ts';
 import { createPayout, type PayoutRequest } from './payout-create.ts';
 import { reservePayouts } from './payout-reserve.ts';
@@ -39,6 +41,9 @@ export interface PayoutView {
   finalInMs: number;
 }
 
+const CARE_AT_ONCE = 200;
+const POLLS_AT_ONCE = 10;
+
 interface PayoutRow {
   status: PayoutStatus;
   needs_return: boolean;
@@ -55,7 +60,7 @@ interface PayoutRow {
 export type PayoutActivities = ReturnType<typeof createPayoutActivities>;
 
 /** One payout or a batch of them: the same functions. Each may run twice, and after a crash at any line. */
-export function createPayoutActivities({ orm, stripe, finalityWindowMs }: PayoutDeps) {
+export function createPayoutActivities({ orm, stripe, client, finalityWindowMs }: PayoutDeps) {
   const inTransaction = <T>(work: (em: EntityManager) => Promise<T>) => orm.em.fork().transactional(work);
 
   return {
@@ -108,24 +113,27 @@ export function createPayoutActivities({ orm, stripe, finalityWindowMs }: Payout
       });
     },
 
-    /** Asks the provider how a bank payout stands, in case its word got lost. */
-    async pollPayout(payoutId: string): Promise<void> {
-      const { rows } = await sql<{ bank_payout_id: string; destination: string }>`
-        update payout set polled_at = now() where id = ${payoutId} and status in ('in_transit', 'completed')
-        returning bank_payout_id, destination`.execute(orm.em.fork().getKysely());
-      const row = rows[0];
-      if (!row) return;
-      const found = await stripe.retrieveBankPayout({ account: row.destination, id: row.bank_payout_id });
-      if (found.status === 'pending' || found.status === 'in_transit') return;
-      const word = {
-        bankPayoutId: found.id,
-        payoutId,
-        attempt: null,
-        verdict: found.status === 'paid' ? ('paid' as const) : ('failed' as const),
-        code: found.failureCode ?? found.status,
-        message: found.failureMessage,
-      };
-      await inTransaction((em) => applyBankPayoutWords(em, [word], postedByWorkflow()));
+    pollPayout,
+
+    /**
+     * For payouts that nobody looks after: those in trouble get a run of their own, and the provider is asked about those whose word is
+     * overdue. What a crash left behind between two steps is found here.
+     */
+    async careForPayouts({ runId = null }: { runId?: string | null } = {}): Promise<void> {
+      const { rows } = await sql<{ id: string; in_trouble: boolean }>`
+        select id, needs_return or status = 'outcome_unknown' or status in ('failed', 'held') as in_trouble from payout
+         where not own_run and (${runId}::uuid is null or run_id = ${runId}::uuid)
+           and (needs_return or status in ('outcome_unknown', 'failed', 'held')
+                or (status = 'in_transit' and polled_at < now() - greatest(interval '30 seconds', least(interval '1 hour', (now() - created_at) / 4)))
+                or (status = 'processing' and run_id is null and updated_at < now() - interval '5 minutes'))
+         order by polled_at limit ${CARE_AT_ONCE}`.execute(orm.em.fork().getKysely());
+      await startOwnRuns(
+        orm,
+        client,
+        rows.map(({ id }) => id),
+      );
+      const limit = pLimit(POLLS_AT_ONCE);
+      await Promise.all(rows.filter((row) => !row.in_trouble).map(({ id }) => limit(() => pollPayout(id))));
     },
 
     async returnMoney(payoutId: string): Promise<{ returned: boolean; reason?: string }> {
@@ -162,6 +170,26 @@ export function createPayoutActivities({ orm, stripe, finalityWindowMs }: Payout
       });
     },
   };
+
+  /** Asks the provider how a bank payout stands, in case its word got lost. */
+  async function pollPayout(payoutId: string): Promise<void> {
+    const { rows } = await sql<{ bank_payout_id: string; destination: string }>`
+      update payout set polled_at = now() where id = ${payoutId} and status in ('in_transit', 'completed')
+      returning bank_payout_id, destination`.execute(orm.em.fork().getKysely());
+    const row = rows[0];
+    if (!row) return;
+    const found = await stripe.retrieveBankPayout({ account: row.destination, id: row.bank_payout_id });
+    if (found.status === 'pending' || found.status === 'in_transit') return;
+    const word = {
+      bankPayoutId: found.id,
+      payoutId,
+      attempt: null,
+      verdict: found.status === 'paid' ? ('paid' as const) : ('failed' as const),
+      code: found.failureCode ?? found.status,
+      message: found.failureMessage,
+    };
+    await inTransaction((em) => applyBankPayoutWords(em, [word], postedByWorkflow()));
+  }
 
   async function completeByHand(em: EntityManager, ids: string[]): Promise<void> {
     const { rows } = await sql<PayoutMoney>`

@@ -27,6 +27,15 @@ function schedules(settings: Settings): ScheduleOptions[] {
       },
     ),
     define(
+      scheduleIds.payoutCare,
+      'payoutCare',
+      undefined,
+      { intervals: [{ every: '2 minutes' }] },
+      {
+        note: 'Looks after payouts that a crash or a lost webhook left alone',
+      },
+    ),
+    define(
       scheduleIds.payoutWatchdog,
       'payoutWatchdog',
       { graceMs: GRACE_MS },

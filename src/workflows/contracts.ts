@@ -13,13 +13,17 @@ export const workflowIds = {
   /** The first run of a period is `payout-run/monthly/2026-12`, a second one ends in `/2`. */
   payoutRun: (schedule: string, period: string, sequence: number) =>
     `payout-run/${schedule}/${period}${sequence > 1 ? `/${sequence}` : ''}`,
+  /** Opens the creator's account: one at a time. Later links to it are told apart by `link`, a digest of what was asked for. */
+  onboarding: (creatorId: string, link?: string) => `onboarding/${creatorId}${link === undefined ? '' : `/${link}`}`,
   accountSync: (accountId: string) => `stripe-account/${accountId}`,
+  accountDashboard: (accountId: string) => `stripe-account/${accountId}/dashboard`,
   providerEvents: (provider: string) => `provider-events/${provider}`,
 } as const;
 
 export const scheduleIds = {
   accrual: 'accrual',
   payouts: (schedule: string) => `payouts-${schedule}`,
+  payoutCare: 'payout-care',
   payoutWatchdog: 'payout-watchdog',
   ledgerVerification: 'ledger-verification',
   providerEventGaps: 'provider-event-gaps',

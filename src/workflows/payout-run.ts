@@ -13,6 +13,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { NewPayoutRun, PayoutRunActivities, PayoutRunView } from '../activities/payout-runs.ts';
+import type { PayoutActivities } from '../activities/payouts.ts';
 import type { PayoutSchedule } from '../domain/payouts.ts';
 import { queues, searchAttributes, workflowIds, type OperatorRequest } from './contracts.ts';
 import { dbQuick, longBatch, stripeRead, stripeWrite } from './presets.ts';
@@ -40,6 +41,7 @@ export const payoutRunChanged = defineSignal('payoutRunChanged');
 const db = proxyActivities<PayoutRunActivities>(dbQuick);
 const bulk = proxyActivities<PayoutRunActivities>(longBatch);
 const stripe = proxyActivities<PayoutRunActivities>(stripeWrite);
+const care = proxyActivities<PayoutActivities>({ ...stripeWrite, heartbeatTimeout: '10m' });
 const stripeQuick = proxyActivities<PayoutRunActivities>(stripeRead);
 
 const CHUNK = 200;
@@ -144,6 +146,7 @@ export async function payoutRun({ runId, next = 1, paused = false }: PayoutRunIn
       const now = await look();
       if (now.open === 0) return now;
       await changedWithin(pause(FIRST_PAUSE_MS, round));
+      if (round > 2) await care.careForPayouts({ runId });
     }
   }
 

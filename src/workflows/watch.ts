@@ -1,11 +1,13 @@
 /** What the platform checks about itself, by schedule. A finding ends the run as failed with its reason, which alerts. */
 import { ApplicationFailure, proxyActivities, setCurrentDetails } from '@temporalio/workflow';
 import type { LedgerActivities } from '../activities/ledger.ts';
+import type { PayoutActivities } from '../activities/payouts.ts';
 import type { PayoutRunActivities } from '../activities/payout-runs.ts';
 import type { LedgerVerification } from '../ledger/verify.ts';
-import { dbQuick, longBatch } from './presets.ts';
+import { dbQuick, longBatch, stripeWrite } from './presets.ts';
 
 const bulk = proxyActivities<LedgerActivities>({ ...longBatch, heartbeatTimeout: '30m' });
+const stripe = proxyActivities<PayoutActivities>({ ...stripeWrite, heartbeatTimeout: '10m' });
 const db = proxyActivities<PayoutRunActivities>(dbQuick);
 
 /** Nightly: rebuilds the ledger and names the first difference of each kind. */
@@ -17,6 +19,11 @@ export async function ledgerVerification(): Promise<LedgerVerification> {
   );
   if (found.length > 0) throw ApplicationFailure.nonRetryable(found.join('; '), 'LedgerDiffers');
   return result;
+}
+
+/** Every few minutes: payouts that a crash or a lost webhook left without anybody to look after them. */
+export async function payoutCare(): Promise<void> {
+  await stripe.careForPayouts();
 }
 
 /** Daily: every payout cycle that was due has a run. */
