@@ -36,6 +36,8 @@ export interface Settings {
   accrualIntervalMs: number;
   finalityWindowMs: number;
   allowedReturnHosts: string[];
+  /** How others reach the API, such as `https://api.example.com`; undefined: as each request did. */
+  publicUrl: string | undefined;
   /** Origins whose pages may call the API. */
   corsOrigins: string[];
   metricsToken: string | undefined;
@@ -143,6 +145,7 @@ export function loadSettings(env: Env = process.env): Settings {
     accrualIntervalMs: read.duration('ACCRUAL_INTERVAL', '1h'),
     finalityWindowMs: read.duration('PAYOUT_FINALITY', '10d'),
     allowedReturnHosts: read.list('ALLOWED_RETURN_HOSTS'),
+    publicUrl: read.optional('PUBLIC_URL')?.replace(/\/+$/, ''),
     corsOrigins: read.list('CORS_ORIGINS'),
     metricsToken: read.optional('METRICS_TOKEN'),
     workerHealthPort: read.port('WORKER_HEALTH_PORT', 0),

@@ -1,8 +1,11 @@
 import type { Client } from '@temporalio/client';
 import type { MikroORM } from '@mikro-orm/postgresql';
+import { createAccountActivities } from '../activities/accounts.ts';
 import { createLedgerActivities } from '../activities/ledger.ts';
+import { payoutEventHandler } from '../activities/payout-event-handler.ts';
 import { createPayoutRunActivities } from '../activities/payout-runs.ts';
 import { createPayoutActivities } from '../activities/payouts.ts';
+import { createProviderEventActivities } from '../activities/provider-events.ts';
 import type { Settings } from '../config.ts';
 import type { StripeProvider } from '../providers/stripe/client.ts';
 
@@ -23,6 +26,8 @@ export function createActivities({
   const payouts = { orm, stripe, client, finalityWindowMs: settings.finalityWindowMs };
   return {
     ...createLedgerActivities({ orm }),
+    ...createAccountActivities({ orm, stripe }),
+    ...createProviderEventActivities({ orm, stripe, onPayoutEvents: payoutEventHandler({ orm, client }) }),
     ...createPayoutActivities(payouts),
     ...createPayoutRunActivities({ ...payouts, minimum: settings.payoutMinimum }),
   };

@@ -1,4 +1,6 @@
 /** What the workers run: every workflow of the platform. */
+export * from './account-sync.ts';
 export * from './payout.ts';
 export * from './payout-run.ts';
+export * from './provider-events.ts';
 export * from './watch.ts';

@@ -1,4 +1,5 @@
 import { Creator } from './creator.ts';
+import { CreatorPaymentAccount } from './creator-payment-account.ts';
 import { User } from './user.ts';
 
-export const entities = [User, Creator];
+export const entities = [User, Creator, CreatorPaymentAccount];
