@@ -1,27 +1,26 @@
-// `npm test`: checks the import rules and runs every test. `npm test -- FILE…` runs those test files only;
+// `npm test`: checks the import rules and runs every test. `npm test -- …` passes on to Jest which tests to run;
 // `npm run test:faults -- --seeds N` runs the fault tests with N seeds. With JEST_JSON set, Jest's result is written to that file too.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 if (!existsSync('node_modules/jest')) fail('The dependencies are not installed: run "npm ci" first.');
 
-const { values, positionals } = parseArgs({
-  options: { faults: { type: 'boolean' }, seeds: { type: 'string' } },
-  allowPositionals: true,
-});
-if (values.seeds !== undefined && !/^[1-9]\d*$/.test(values.seeds))
-  fail(`--seeds takes a number, not "${values.seeds}".`);
+const forJest = process.argv.slice(2);
+const faults = take('--faults');
+const seeds = take('--seeds', 1);
+if (seeds && !/^[1-9]\d*$/.test(seeds[1] ?? '')) fail('--seeds takes the number of seeds to run.');
+if (seeds) process.env.FAULT_SEEDS = seeds[1];
 
 await prepareServers();
-if (values.faults) {
-  if (values.seeds) process.env.FAULT_SEEDS = values.seeds;
-  jest(['tests/faults', ...positionals]);
-} else {
-  if (positionals.length === 0) checkImportRules();
-  jest(positionals);
+if (forJest.length === 0 && !faults) checkImportRules();
+jest(faults ? ['tests/faults', ...forJest] : forJest);
+
+/** Takes an option with its values out of the arguments; what remains is for Jest. */
+function take(option, values = 0) {
+  const at = forJest.indexOf(option);
+  return at < 0 ? undefined : forJest.splice(at, values + 1);
 }
 
 async function prepareServers() {
@@ -45,12 +44,12 @@ function checkImportRules() {
 }
 
 /** Jest, with a PostgreSQL and a Temporal server of its own; see tests/global-setup.mjs. */
-function jest(patterns) {
-  step(`Running ${patterns.length > 0 ? patterns.join(' ') : 'all tests'}`);
+function jest(args) {
+  step(`Running ${args.length > 0 ? args.join(' ') : 'all tests'}`);
   const nodeOptions = [process.env.NODE_OPTIONS, '--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
   process.env.NODE_OPTIONS = nodeOptions.filter(Boolean).join(' ');
   const json = process.env.JEST_JSON ? ['--json', `--outputFile=${process.env.JEST_JSON}`] : [];
-  run('node_modules/jest/bin/jest.js', [...json, ...patterns]);
+  run('node_modules/jest/bin/jest.js', [...json, ...args]);
 }
 
 function run(program, args) {

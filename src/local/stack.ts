@@ -185,7 +185,10 @@ export class Stack {
 
   /** With --dev the worker bundles the workflows itself, each time it starts again. */
   async #bundle(): Promise<void> {
-    if (!this.#parts.options.watch) this.env['WORKFLOW_BUNDLE'] = await bundleWorkflows(this.dataDir);
+    if (this.#parts.options.watch) return;
+    const path = join(this.dataDir, 'workflow-bundle.js');
+    await bundleWorkflows(path);
+    this.env['WORKFLOW_BUNDLE'] = path;
   }
 
   #watch(): string[] {

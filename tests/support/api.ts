@@ -4,7 +4,7 @@ import type { LightMyRequestResponse } from 'fastify';
 import { sql } from 'kysely';
 import { buildApp, type App } from '../../src/api/server.ts';
 import { loadSettings, type Settings } from '../../src/config.ts';
-import { generateApiKey } from '../../src/database/queries/api-keys.ts';
+import { insertApiKey } from '../../src/database/api-keys.ts';
 import { startingTier, type Role, type Scope, type Tier } from '../../src/domain/roles.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 
@@ -89,10 +89,7 @@ async function createUser(app: App, roles: Role[], options: { tier?: Tier } = {}
 }
 
 async function createApiKey(app: App, scopes: Scope[]): Promise<string> {
-  const { key, prefix, hash } = generateApiKey();
-  await sql`
-    insert into api_key (name, prefix, key_hash, scopes, created_by) values ('test', ${prefix}, ${hash}, ${scopes}, 'test')
-  `.execute(app.orm.em.fork().getKysely());
+  const { key } = await insertApiKey(app.orm.em.fork(), { name: 'test', scopes, createdBy: 'test' });
   return key;
 }
 

@@ -35,10 +35,11 @@ export async function startTestServers(): Promise<TestServers> {
     rmSync(dataDir.path, { recursive: true, force: true });
   };
   try {
-    const [bundle, timeSkipping, temporal] = await Promise.all([
-      bundleWorkflows(dataDir.path),
+    const bundle = join(dataDir.path, 'workflow-bundle.js');
+    const [timeSkipping, temporal] = await Promise.all([
       timeSkippingServer(process.env, console.log),
       findTemporal(process.env, console.log),
+      bundleWorkflows(bundle),
     ]);
     await Promise.all([
       processes.start(await postgresProcess({ ...postgres, folder: join(dataDir.path, 'postgres'), fast: true })),

@@ -1,0 +1,14 @@
+import { startStack, type Stack } from '../../src/local/stack.ts';
+import { temporaryFolder } from './folders.ts';
+
+/** Free ports, a folder of its own and nothing of the surrounding environment that names servers or secrets. */
+export function isolatedEnv(settings: Record<string, string> = {}): NodeJS.ProcessEnv {
+  const { PATH, HOME, STIPEND_CACHE, TMPDIR } = process.env;
+  const ports = { PORT: '0', POSTGRES_PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', SANDBOX_PORT: '0' };
+  return { PATH, HOME, STIPEND_CACHE, TMPDIR, ...ports, LOG_LEVEL: 'warn', RATE_LIMIT_FACTOR: '0', ...settings };
+}
+
+/** The whole product, running, for one test file. `stop` it in `afterAll`; its folder goes by itself. */
+export function startTestStack(settings: Record<string, string> = {}): Promise<Stack> {
+  return startStack(isolatedEnv({ DATA_DIR: temporaryFolder(), ...settings }), { fast: true });
+}
