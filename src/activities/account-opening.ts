@@ -70,11 +70,14 @@ async function create(opening: Opening): Promise<StripeAccount> {
   try {
     return await send(opening, opening.row.creation_attempt);
   } catch (error) {
-    const keyWasUsed = error instanceof StripeFailure && error.code === 'idempotency_error';
-    if (!keyWasUsed) throw error;
-    // with another country or e-mail address
-    return findOrCreate(opening);
+    if (error instanceof StripeFailure && isSpent(error)) return findOrCreate(opening);
+    throw error;
   }
+}
+
+/** The key was used with another country or e-mail address, or Stripe broke down over it: it will never make an account now. */
+function isSpent({ code, httpStatus = 0 }: StripeFailure): boolean {
+  return code === 'idempotency_error' || httpStatus >= 500;
 }
 
 async function findOrCreate(opening: Opening): Promise<StripeAccount> {

@@ -241,7 +241,9 @@ export function createStripeProvider(settings: StripeSettings) {
       const params = { created: { gte: toSeconds(createdAfter) }, types };
       const options = account === undefined ? {} : { stripeAccount: account };
       const list = pages('GET events', (stripe, page) => stripe.events.list({ ...page, ...params }, options), signal);
-      for await (const page of list) yield* page.map(toEvent);
+      for await (const page of list) {
+        yield* page.map((event) => ({ ...toEvent(event), account: event.account ?? account ?? null }));
+      }
     },
   };
 }

@@ -19,6 +19,7 @@ interface FailureDetails {
   httpStatus?: number | undefined;
   /** Names the request in Stripe's own logs. */
   requestId?: string | undefined;
+  replayed?: boolean;
   cause?: unknown;
 }
 
@@ -30,14 +31,18 @@ export class StripeFailure extends Error {
   readonly retryAfterMs: number | undefined;
   readonly httpStatus: number | undefined;
   readonly requestId: string | undefined;
+  /** The idempotency key's first answer, given again: the same key never gets another, so what it did is final and can be looked up. */
+  readonly replayed: boolean;
 
-  constructor({ kind, code, message, retryAfterMs, httpStatus, requestId, cause }: FailureDetails) {
+  constructor(details: FailureDetails) {
+    const { kind, code, message, retryAfterMs, httpStatus, requestId, replayed = false, cause } = details;
     super(message, { cause });
     this.kind = kind;
     this.code = code;
     this.retryAfterMs = retryAfterMs;
     this.httpStatus = httpStatus;
     this.requestId = requestId;
+    this.replayed = replayed;
   }
 }
 
@@ -52,6 +57,7 @@ export function toStripeFailure(error: unknown): unknown {
     retryAfterMs: retryAfterMs(error),
     httpStatus: error.statusCode,
     requestId: error.requestId,
+    replayed: error.headers?.['idempotent-replayed'] === 'true',
     cause: error,
   });
 }
