@@ -1,6 +1,25 @@
+import { accountRoutes } from './accounts.ts';
 import type { App } from './app.ts';
+import { apiKeyRoutes } from './api-keys.ts';
+import { authRoutes } from './auth.ts';
+import { creatorProfileRoutes } from './creator-profile.ts';
+import { creatorRoutes } from './creators.ts';
+import { healthRoutes } from './health.ts';
 import { payoutRunRoutes } from './payout-runs.ts';
 import { payoutRoutes } from './payouts.ts';
+import { webhookRoutes } from './webhooks.ts';
+import { userRoutes } from './users.ts';
 
 /** Every resource of the API. */
-export const resources: ((app: App) => void)[] = [payoutRoutes, payoutRunRoutes];
+export const resources: ((app: App) => void)[] = [
+  healthRoutes,
+  authRoutes,
+  userRoutes,
+  apiKeyRoutes,
+  creatorRoutes,
+  creatorProfileRoutes,
+  accountRoutes,
+  webhookRoutes,
+  payoutRoutes,
+  payoutRunRoutes,
+];

@@ -1,8 +1,10 @@
 import { Migrator } from '@mikro-orm/migrations';
 import { defineConfig, MikroORM, type Options } from '@mikro-orm/postgresql';
+import type { Pool } from 'pg';
 import { entities } from './entities/index.ts';
 import { migrationsList } from './migrations/index.ts';
 import { prepareMarkedStatements } from './prepared-statements.ts';
+import { readTimestampsAsIso } from './timestamps.ts';
 
 export function ormConfig(clientUrl: string, extra: Options = {}): Options {
   return defineConfig({
@@ -13,7 +15,12 @@ export function ormConfig(clientUrl: string, extra: Options = {}): Options {
     migrations: { migrationsList, snapshot: false, path: 'src/database/migrations', emit: 'ts', silent: true },
     discovery: { warnWhenNoEntities: false },
     forceUtcTimezone: true,
-    driverOptions: { onPoolCreated: prepareMarkedStatements },
+    driverOptions: {
+      onPoolCreated: (pool: Pool) => {
+        prepareMarkedStatements(pool);
+        readTimestampsAsIso(pool);
+      },
+    },
     ...extra,
   });
 }

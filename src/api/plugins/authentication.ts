@@ -1,6 +1,6 @@
 import jwt from '@fastify/jwt';
-import { findApiKey, isApiKey } from '../../database/queries/api-keys.ts';
-import { findSession } from '../../database/queries/sessions.ts';
+import { findApiKey, isApiKey } from '../../database/api-keys.ts';
+import { findSession } from '../../database/sessions.ts';
 import type { App } from '../app.ts';
 import type { Principal } from '../principal.ts';
 

@@ -71,6 +71,7 @@ export class Migration20261121000200_identity extends Migration {
     this.addSql(
       `create unique index creator_email_without_login on creator (lower(email)) where user_id is null and status <> 'deleted'`,
     );
+    this.addSql(`create index creator_email on creator (lower(email))`);
     this.addSql(`
       create table creator_follow (
         creator_id uuid not null references creator (id),

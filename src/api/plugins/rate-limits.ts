@@ -1,0 +1,53 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { countHit } from '../../database/rate-limits.ts';
+import { Problem } from '../../domain/problems.ts';
+import { anonymousLimit, isStaff, staffLimit, tierLimits } from '../../domain/roles.ts';
+import type { App } from '../app.ts';
+
+const HOUR_SECONDS = 3600;
+
+export interface Limit {
+  /** Who is counted. */
+  key: string;
+  max: number;
+  seconds: number;
+}
+
+/** Counts each caller's requests of the hour against what its tier allows, times `RATE_LIMIT_FACTOR`; 0 turns that off. */
+export function rateLimits(app: App): void {
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.routeOptions.config.rateLimit === undefined) await applyHourlyLimit(request, reply, limitOf(request));
+  });
+}
+
+/** As {@link applyLimit}, for limits that `RATE_LIMIT_FACTOR` multiplies. */
+export async function applyHourlyLimit(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  limit: Omit<Limit, 'seconds'>,
+): Promise<void> {
+  const { rateLimitFactor } = request.server.settings;
+  if (rateLimitFactor === 0) return;
+  const max = Math.max(1, Math.floor(limit.max * rateLimitFactor));
+  await applyLimit(request, reply, { key: limit.key, max, seconds: HOUR_SECONDS });
+}
+
+/** Counts the request and says in `RateLimit-*` headers how many are left. Errors: `rate_limited`, with `Retry-After`. */
+export async function applyLimit(request: FastifyRequest, reply: FastifyReply, limit: Limit): Promise<void> {
+  const { hits, resetsInSeconds } = await countHit(request.server.orm.em.fork(), limit.key, limit.seconds);
+  void reply.headers({
+    'ratelimit-limit': limit.max,
+    'ratelimit-remaining': Math.max(0, limit.max - hits),
+    'ratelimit-reset': resetsInSeconds,
+  });
+  if (hits <= limit.max) return;
+  void reply.header('retry-after', resetsInSeconds);
+  throw new Problem('rate_limited', `${limit.max} requests are allowed here; ask again in ${resetsInSeconds} s.`);
+}
+
+/** What counts for a caller on a route without a limit of its own. */
+export function limitOf({ principal, ip }: FastifyRequest): Omit<Limit, 'seconds'> {
+  if (!principal) return { key: `address:${ip}`, max: anonymousLimit };
+  if (principal.kind === 'api_key') return { key: `api_key:${principal.keyId}`, max: staffLimit };
+  return { key: `user:${principal.userId}`, max: isStaff(principal.roles) ? staffLimit : tierLimits[principal.tier] };
+}
