@@ -56,8 +56,7 @@ export function applicationRefusal({ now, creator, hasApplied, campaign }: Apply
     };
   }
   if (campaign.left <= 0n) return { code: 'budget_exhausted', detail: 'The budget of the campaign is used up.' };
-  if (campaign.slotsTaken >= campaign.slots)
-    return { code: 'campaign_full', detail: 'The campaign has no free slot.' };
+  if (campaign.slotsTaken >= campaign.slots) return { code: 'campaign_full', detail: 'The campaign has no free slot.' };
   return undefined;
 }
 

@@ -1,12 +1,5 @@
 /** What may happen to a creator's participation in a campaign. */
-export const participationStatuses = [
-  'applied',
-  'approved',
-  'active',
-  'completed',
-  'paid',
-  'rejected',
-] as const;
+export const participationStatuses = ['applied', 'approved', 'active', 'completed', 'paid', 'rejected'] as const;
 export type ParticipationStatus = (typeof participationStatuses)[number];
 
 /** Each decision with the statuses that it leaves from and the one that it leads to. */

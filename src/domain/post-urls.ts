@@ -23,15 +23,15 @@ const addresses: PostAddresses[] = [
   {
     platform: 'youtube',
     hosts: /^(?:(?:www|m|music|gaming)\.)?youtube\.com$|^(?:www\.)?youtube-nocookie\.com$/,
-    paths: [/^\/(?:shorts|live|embed|v|e|watch)\/([^/]+)/],
+    paths: [/^\/(?:shorts|live|embed|v|e|watch)\/(?!videoseries|live_stream)([^/]+)/],
     query: { paths: /^\/(?:watch|watch_popup)$/, name: 'v' },
-    id: /^[\w-]{11}$/,
+    id: /^[\w-]{5,64}$/,
   },
   {
     platform: 'youtube',
     hosts: /^(?:www\.)?youtu\.be$/,
     paths: [/^\/(?:shorts\/|live\/)?([^/]+)/],
-    id: /^[\w-]{11}$/,
+    id: /^[\w-]{5,64}$/,
   },
   {
     platform: 'tiktok',
@@ -40,19 +40,19 @@ const addresses: PostAddresses[] = [
       /^\/@[^/]*\/(?:video|photo)\/(\d+)/,
       /^\/(?:embed(?:\/v[23])?|player\/v1|share\/video|v|video)\/(\d+)(?:\.html)?(?:\/|$)/,
     ],
-    id: /^\d{15,20}$/,
+    id: /^[1-9]\d{4,19}$/,
   },
   {
     platform: 'instagram',
     hosts: /^(?:(?:www|m)\.)?instagram\.com$|^(?:www\.)?instagr\.am$/,
-    paths: [/^\/(?:[\w.]+\/)?(?:p|reels?|tv)\/([^/]+)/],
-    id: /^[\w-]{5,44}$/,
+    paths: [/^\/(?:(?!share\/)[\w.]+\/)?(?:p|reels?|tv)\/([^/]+)/],
+    id: /^[\w-]{5,64}$/,
   },
   {
     platform: 'x',
     hosts: /^(?:(?:www|m|mobile)\.)?(?:x|twitter)\.com$/,
     paths: [/^\/(?:i\/web|i|\w{1,15})\/status(?:es)?\/(\d+)/],
-    id: /^\d{1,20}$/,
+    id: /^[1-9]\d{0,19}$/,
   },
 ];
 

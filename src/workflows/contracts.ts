@@ -6,6 +6,7 @@ export const queues = { core: 'core', stripe: 'stripe', bulk: 'bulk' } as const;
 
 /** Pure functions of the business fact, so that starting twice finds the first. */
 export const workflowIds = {
+  campaign: (campaignId: string) => `campaign/${campaignId}`,
   participation: (participationId: string) => `participation/${participationId}`,
   earningsHold: (creatorId: string, currency: string, releaseAt: string) =>
     `earnings-hold/${creatorId}/${currency}/${releaseAt}`,
