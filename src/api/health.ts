@@ -6,6 +6,8 @@ import type { App } from './app.ts';
 import { oneOf } from './schemas.ts';
 
 const TIMEOUT_MS = 2000;
+/** A worker asks for work again each minute; the server remembers those that are gone for longer. */
+const POLLED_LATELY_MS = 90_000;
 /** Whoever asks in between gets the same answer: health checks are no way to load the servers. */
 const ANSWER_LASTS_MS = 1000;
 
@@ -100,5 +102,8 @@ async function workersPoll({ temporal: client, settings }: App): Promise<boolean
       ),
     ),
   );
-  return described.every(({ pollers }) => pollers.length > 0);
+  const since = Date.now() - POLLED_LATELY_MS;
+  return described.every(({ pollers }) =>
+    pollers.some(({ lastAccessTime }) => Number(lastAccessTime?.seconds) * 1000 > since),
+  );
 }

@@ -1,21 +1,18 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { endProcesses } from './end-processes.ts';
 import { StartError } from './errors.ts';
-import { identify, isRunning, self, signalGroup, type ProcessIdentity } from './identity.ts';
-import { readHolder, releaseLock, takeLock } from './lock.ts';
-import { eventually } from './wait.ts';
-
-/** The time that a process left behind gets to end by itself. */
-const GRACE_MS = 15_000;
+import { identify, type ProcessIdentity } from './identity.ts';
+import { releaseLock, takeLock } from './lock.ts';
 
 /** A data folder that this process, and no other, uses now. */
 export interface DataDir {
   path: string;
   /** Notes the processes that must not outlive this one. */
-  record(pids: number[]): void;
-  release(): void;
+  record: (pids: number[]) => void;
+  release: () => void;
 }
 
 /**
@@ -25,68 +22,46 @@ export interface DataDir {
  */
 export async function claimDataDir(folder: string): Promise<DataDir> {
   const path = resolve(folder);
-  mkdirSync(join(path, 'logs'), { recursive: true });
-  const holder = takeLock(lockFile(path));
+  const lock = join(path, 'owner.json');
+  const holder = takeLock(lock);
   if (holder) {
-    throw new StartError(
-      `${path} is in use by process ${holder.pid}; stop that one or set DATA_DIR to another folder.`,
-    );
+    const advice = 'stop that one or set DATA_DIR to another folder';
+    throw new StartError(`${path} is in use by process ${holder.pid}; ${advice}.`);
   }
-  await endAll(readRecorded(path));
-  writeRecorded(path, []);
-  const guardian = spawn(
-    process.execPath,
-    [fileURLToPath(new URL('guardian.ts', import.meta.url)), path, JSON.stringify(self())],
-    {
-      detached: true,
-      stdio: ['pipe', 'ignore', 'ignore'],
-    },
-  );
-  guardian.unref();
+  const file = join(path, 'processes.json');
+  await endProcesses(readProcesses(file));
+  const guardian = startGuardian();
+  const record = (pids: number[]): void => {
+    const list = JSON.stringify(pids.map(identify).filter((process) => process !== undefined));
+    guardian.tell(list);
+    writeFileSync(`${file}.new`, list);
+    renameSync(`${file}.new`, file);
+  };
+  record([]);
   return {
     path,
-    record(pids) {
-      writeRecorded(
-        path,
-        pids.map(identify).filter((process) => process !== undefined),
-      );
-    },
+    record,
     release() {
-      writeRecorded(path, []);
-      guardian.stdin.end();
-      releaseLock(lockFile(path));
+      record([]);
+      guardian.dismiss();
+      releaseLock(lock);
     },
   };
 }
 
-/** Ends what `owner` left behind, unless the folder has been taken over since. */
-export async function endLeftovers(path: string, owner: ProcessIdentity): Promise<void> {
-  const holder = readHolder(lockFile(path));
-  if (holder?.pid === owner.pid && holder.startedAt === owner.startedAt) await endAll(readRecorded(path));
+function startGuardian(): { tell: (line: string) => void; dismiss: () => void } {
+  const program = fileURLToPath(new URL('guardian.ts', import.meta.url));
+  const guardian = spawn(process.execPath, [program], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
+  guardian.unref();
+  // a guardian that was killed is no reason to stop: the next start ends what would be left behind
+  guardian.stdin.on('error', () => undefined);
+  return {
+    tell: (line) => guardian.stdin.write(`${line}\n`),
+    dismiss: () => guardian.stdin.end(),
+  };
 }
 
-async function endAll(processes: ProcessIdentity[]): Promise<void> {
-  const allGone = (): boolean => !processes.some(isRunning);
-  signalAll(processes, 'SIGINT');
-  if (await eventually(allGone, GRACE_MS)) return;
-  signalAll(processes, 'SIGKILL');
-  await eventually(allGone, GRACE_MS);
-}
-
-function signalAll(processes: ProcessIdentity[], signal: NodeJS.Signals): void {
-  for (const leftover of processes.filter(isRunning)) signalGroup(leftover.pid, signal);
-}
-
-const lockFile = (path: string): string => join(path, 'owner.json');
-const recordFile = (path: string): string => join(path, 'processes.json');
-
-function readRecorded(path: string): ProcessIdentity[] {
-  if (!existsSync(recordFile(path))) return [];
-  return JSON.parse(readFileSync(recordFile(path), 'utf8')) as ProcessIdentity[];
-}
-
-function writeRecorded(path: string, processes: ProcessIdentity[]): void {
-  const file = recordFile(path);
-  writeFileSync(`${file}.new`, JSON.stringify(processes));
-  renameSync(`${file}.new`, file);
+function readProcesses(file: string): ProcessIdentity[] {
+  if (!existsSync(file)) return [];
+  return JSON.parse(readFileSync(file, 'utf8')) as ProcessIdentity[];
 }

@@ -1,15 +1,14 @@
 /**
- * `guardian.ts FOLDER OWNER`: sleeps until its standard input ends, which happens when the process that holds the data folder
- * has gone, however it went; then ends the processes that one left behind.
+ * Reads lists of processes from its standard input, one list a line. When the input ends, which happens as soon as the program at its
+ * other end has gone, however it went, the processes of the last list are ended.
  */
-import { argv, stdin } from 'node:process';
+import { createInterface } from 'node:readline';
+import { endProcesses } from './end-processes.ts';
 import type { ProcessIdentity } from './identity.ts';
-import { endLeftovers } from './data-dir.ts';
 
-const [folder, owner] = argv.slice(2);
-if (folder === undefined || owner === undefined) throw new Error('usage: guardian.ts FOLDER OWNER');
-
-// a Ctrl-C is the owner's business
+// a Ctrl-C is for the program that is guarded
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
-stdin.resume();
-stdin.once('end', () => void endLeftovers(folder, JSON.parse(owner) as ProcessIdentity));
+
+let guarded: ProcessIdentity[] = [];
+for await (const line of createInterface({ input: process.stdin })) guarded = JSON.parse(line) as ProcessIdentity[];
+await endProcesses(guarded);

@@ -29,7 +29,7 @@ export function releaseLock(path: string): void {
 }
 
 /** The process named in a lock file; undefined when there is no such file. */
-export function readHolder(path: string): ProcessIdentity | undefined {
+function readHolder(path: string): ProcessIdentity | undefined {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as ProcessIdentity;
   } catch (error) {

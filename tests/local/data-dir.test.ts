@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from '@jest/globals';
 import { claimDataDir, type DataDir } from '../../src/local/data-dir.ts';
@@ -51,9 +52,11 @@ test('what a program that was killed left behind is ended before its folder is u
   expect(isRunning(child)).toBe(false);
 });
 
-test('what a program that was killed left behind is ended even if nobody comes after it', async () => {
-  const { program, child } = await owner(temporaryFolder());
+test('what a program that was killed left behind is ended even if its folder goes and nobody comes after it', async () => {
+  const folder = temporaryFolder();
+  const { program, child } = await owner(folder);
   expect(isRunning(child)).toBe(true);
+  rmSync(folder, { recursive: true });
   program.kill('SIGKILL');
   expect(await eventually(() => !isRunning(child), 10_000)).toBe(true);
 });
