@@ -1,4 +1,4 @@
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
 import proto, { type temporal } from '@temporalio/proto';
 import { payloadCodecs } from './codec.ts';
@@ -11,10 +11,18 @@ export interface TemporalClient {
   close: () => Promise<void>;
 }
 
-/** With `lazy`, connects at the first call: for a process that has to start while Temporal is away. */
+/** For somebody who waits for an answer: tries for about a second before it says that Temporal is away, and looks often whether it is back. */
+const impatient = {
+  interceptors: [makeGrpcRetryInterceptor(defaultGrpcRetryOptions({ maxAttempts: 4 }))],
+  channelArgs: { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnect_backoff_ms': 2000 },
+};
+
+/** With `lazy`, connects at the first call and gives up soon: for a process that has to start and answer while Temporal is away. */
 export async function connectTemporal(settings: Settings, { lazy = false } = {}): Promise<TemporalClient> {
   const { address, namespace } = settings.temporal;
-  const connection = lazy ? Connection.lazy({ address }) : await Connection.connect({ address, connectTimeout: '10s' });
+  const connection = lazy
+    ? Connection.lazy({ address, ...impatient })
+    : await Connection.connect({ address, connectTimeout: '10s' });
   const client = new Client({ connection, namespace, dataConverter: dataConverter(settings) });
   return { client, close: () => connection.close() };
 }

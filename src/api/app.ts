@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { Client } from '@temporalio/client';
-import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance, FastifySchema, RawServerDefault } from 'fastify';
 import type { Settings } from '../config.ts';
 import type { Role, Scope } from '../domain/roles.ts';
 import type { Principal } from './principal.ts';
@@ -65,4 +65,5 @@ export interface DeclaredRoute {
   url: string;
   access: Access;
   idempotent: boolean;
+  schema: FastifySchema;
 }

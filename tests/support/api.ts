@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import type { LightMyRequestResponse } from 'fastify';
 import { sql } from 'kysely';
 import { buildApp, type App } from '../../src/api/server.ts';
 import { loadSettings, type Settings } from '../../src/config.ts';
 import { insertApiKey } from '../../src/database/api-keys.ts';
 import { startingTier, type Role, type Scope, type Tier } from '../../src/domain/roles.ts';
+import { connectTemporal } from '../../src/temporal.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 
 export interface TestUser {
@@ -43,29 +44,35 @@ export interface TestApi {
   close: () => Promise<void>;
 }
 
+/** The code of a refusal. */
+export function codeOf(response: LightMyRequestResponse): string {
+  return response.json<{ code: string }>().code;
+}
+
 const testEnvironment = {
   JWT_SECRET: 'only-for-tests-only-for-tests-only',
   STRIPE_SECRET_KEY: 'sk_test_only_for_tests',
   RATE_LIMIT_FACTOR: '0',
+  ENCRYPTION_KEYS: `test:${Buffer.alloc(32, 1).toString('base64')}`,
+  TEMPORAL_ADDRESS: process.env['TEST_TEMPORAL_ADDRESS'],
 };
 
 /** The API on a database of its own, for requests through `inject`; rate limits are off unless `changes` sets a factor. */
 export async function createTestApi(changes: Partial<Settings> = {}): Promise<TestApi> {
   const database = await createTestDatabase();
   const settings = { ...loadSettings(testEnvironment), databaseUrl: database.urls.app, ...changes };
-  const connection = Connection.lazy({ address: process.env['TEST_TEMPORAL_ADDRESS'] ?? settings.temporal.address });
-  const temporal = new Client({ connection, namespace: settings.temporal.namespace });
-  const app = await buildApp({ settings, orm: database.orm, temporal });
+  const temporal = await connectTemporal(settings, { lazy: true });
+  const app = await buildApp({ settings, orm: database.orm, temporal: temporal.client });
   return {
     app,
     database,
-    temporal,
+    temporal: temporal.client,
     user: (roles, options) => createUser(app, [roles].flat(), options),
     apiKey: (...scopes) => createApiKey(app, scopes),
     as: (caller) => callerOf(app, typeof caller === 'object' ? caller.token : caller),
     close: async () => {
       await app.close();
-      await connection.close();
+      await temporal.close();
       await database.close();
     },
   };

@@ -36,6 +36,7 @@ function declared(route: RouteOptions) {
     url: route.url,
     access: declaredAccess!,
     idempotent: idempotent !== undefined,
+    schema: { ...route.schema },
   }));
 }
 

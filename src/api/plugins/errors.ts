@@ -1,4 +1,3 @@
-import { DriverException } from '@mikro-orm/core';
 import { isGrpcServiceError, ServiceError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
 import { ApplicationFailure, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/common';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
@@ -22,6 +21,8 @@ export function errorHandling(app: App): void {
 /** RFC 9457, with our stable `code`, the request's id for support and, for a refused request, what is wrong where. */
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
   const { code, status, errors } = problem;
+  // an undecodable path is refused before any hook
+  void reply.header('x-request-id', request.id);
   if (status === 401) void reply.header('www-authenticate', 'Bearer');
   if (status === 503 && !reply.hasHeader('retry-after')) void reply.header('retry-after', '5');
   const body = {
@@ -65,18 +66,19 @@ function temporalProblem(error: unknown): Problem | undefined {
 /** PostgreSQL's error classes and codes, https://www.postgresql.org/docs/18/errcodes-appendix.html */
 const cannotServe = /^(?:08|53|57P|40001|40P01|55P03)/;
 const badValue = /^(?:22P02|22P05|22021|22003|22007|22008)$/;
-const networkCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'ENOENT']);
+const networkCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND']);
 
 function databaseProblem(error: unknown): Problem | undefined {
-  const cause = error instanceof DriverException ? error.cause : error;
-  if (!(cause instanceof Error)) return undefined;
-  const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
-  const lost = /Connection terminated|timeout exceeded when trying to connect|Client was closed/.test(cause.message);
-  if (lost || cannotServe.test(code) || networkCodes.has(code)) {
-    return new Problem('unavailable', 'The database cannot be reached; try again soon.');
+  if (typeof error !== 'object' || error === null) return undefined;
+  const { code, message, cause } = error as { code?: unknown; message?: unknown; cause?: unknown };
+  const lost = /Connection terminated|timeout exceeded when trying to connect|Client was closed/.test(String(message));
+  if (lost || (typeof code === 'string' && (cannotServe.test(code) || networkCodes.has(code)))) {
+    return new Problem('unavailable', 'The database is not ready for this; try again soon.');
   }
-  if (badValue.test(code)) return new Problem('validation_failed', 'A value is not one that can be stored.');
-  return undefined;
+  if (typeof code === 'string' && badValue.test(code)) {
+    return new Problem('validation_failed', 'A value is not one that can be stored.');
+  }
+  return databaseProblem(cause);
 }
 
 const byStatus: Record<number, ProblemCode> = {
