@@ -159,26 +159,53 @@ interface ProviderStep {
   send: () => Promise<string>;
 }
 
-/** Sends once; where somebody may have sent before, looks first. A key that Stripe may have forgotten is not sent again. */
-async function settle({ firstTry, startedAt, lookUp, send }: ProviderStep): Promise<Settled> {
+/** Sends once; where somebody may have sent before, looks first. */
+async function settle(step: ProviderStep): Promise<Settled> {
   try {
-    if (!firstTry) {
-      const found = await patiently(lookUp);
-      if (found !== undefined) return { result: 'succeeded', providerId: found };
-      if (Date.now() - startedAt.getTime() > KEY_LIFETIME_MS) {
-        return {
-          result: 'refused',
-          code: 'never_arrived',
-          message: 'Stripe knows nothing of the request and its key is too old to send again',
-        };
-      }
-    }
+    return step.firstTry ? await sendFirst(step) : await sendAgain(step);
+  } catch (error) {
+    return notDone('unknown', stripeFailure(error));
+  }
+}
+
+async function sendFirst({ send }: ProviderStep): Promise<Settled> {
+  try {
     return { result: 'succeeded', providerId: await patiently(send) };
   } catch (error) {
-    const { kind, code, message, requestId } = stripeFailure(error);
-    const didNothing = kind !== 'unknown' && (firstTry || Date.now() - startedAt.getTime() > IN_FLIGHT_MS);
-    return { result: didNothing ? 'refused' : 'unknown', code: codeOf(kind, code), message, requestId };
+    const failure = stripeFailure(error);
+    return notDone(failure.kind === 'unknown' ? 'unknown' : 'refused', failure);
   }
+}
+
+/**
+ * A key that Stripe may have forgotten is not sent again. An error of Stripe's own is kept under the key: once a look-up after it shows
+ * nothing, nothing will come of that key. A refusal is not kept, so an earlier request may still arrive for a while.
+ */
+async function sendAgain({ startedAt, lookUp, send }: ProviderStep): Promise<Settled> {
+  const found = await patiently(lookUp);
+  if (found !== undefined) return { result: 'succeeded', providerId: found };
+  const ageMs = Date.now() - startedAt.getTime();
+  if (ageMs > KEY_LIFETIME_MS) {
+    return {
+      result: 'refused',
+      code: 'never_arrived',
+      message: 'Stripe knows nothing of the request, and its key is too old to be sent again',
+    };
+  }
+  try {
+    return { result: 'succeeded', providerId: await patiently(send) };
+  } catch (error) {
+    const failure = stripeFailure(error);
+    const keptUnderKey = (failure.httpStatus ?? 0) >= 500;
+    const settled = keptUnderKey || (failure.kind !== 'unknown' && ageMs > IN_FLIGHT_MS);
+    if (!settled) return notDone('unknown', failure);
+    const late = await patiently(lookUp);
+    return late === undefined ? notDone('refused', failure) : { result: 'succeeded', providerId: late };
+  }
+}
+
+function notDone(result: 'refused' | 'unknown', { kind, code, message, requestId }: StripeFailure): Settled {
+  return { result, code: codeOf(kind, code), message, requestId };
 }
 
 function codeOf(kind: StripeFailure['kind'], code: string): string {

@@ -4,8 +4,9 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { nextRunAt, periodOf, type PayoutSchedule } from '../domain/payouts.ts';
 import { Problem } from '../domain/problems.ts';
+import { recordAudit } from '../database/audit.ts';
 import { eligibility } from '../database/queries/eligibility.ts';
-import { scheduleIds } from '../workflows/contracts.ts';
+import { scheduleIds, type OperatorRequest } from '../workflows/contracts.ts';
 import { postedByWorkflow } from './context.ts';
 import { startOwnRuns } from './payout-own-runs.ts';
 import { payThroughStripe } from './payout-pay.ts';
@@ -95,7 +96,8 @@ export function createPayoutRunActivities(deps: PayoutDeps & { minimum: bigint }
         );
         await sql`
           update payout_run r
-             set considered = t.considered, due = t.due, amount_due = t.amount_due, control_hash = t.hash, frozen_at = now(), status = 'running'
+             set considered = t.considered, due = t.due, amount_due = t.amount_due, control_hash = t.hash, frozen_at = now(),
+                 status = case when r.status = 'preparing' then 'running' else r.status end
             from (select count(*) as considered, count(*) filter (where outcome = 'due') as due,
                          coalesce(sum(amount) filter (where outcome = 'due'), 0) as amount_due,
                          encode(sha256(coalesce(string_agg(creator_id || ':' || amount, ',' order by ordinal)
@@ -163,16 +165,23 @@ export function createPayoutRunActivities(deps: PayoutDeps & { minimum: bigint }
       await startOwnRuns(orm, client, ids);
     },
 
-    async setPayoutRunStatus({
-      runId,
-      status,
-    }: {
-      runId: string;
-      status: 'running' | 'paused' | 'completed' | 'canceled';
-    }): Promise<void> {
-      await sql`
-        update payout_run set status = ${status}, finished_at = case when ${status} in ('completed', 'canceled') then now() end
-         where id = ${runId} and status not in ('completed', 'canceled')`.execute(orm.em.fork().getKysely());
+    /** Written with who and why. A run that has ended stays as it is. */
+    async setPayoutRunStatus({ runId, status, actor, reason }: PayoutRunStep): Promise<void> {
+      await inTransaction(async (em) => {
+        const { numAffectedRows } = await sql`
+          update payout_run
+             set status = ${status}, finished_at = case when ${status} in ('completed', 'canceled') then now() end
+           where id = ${runId} and status not in ('completed', 'canceled') and status <> ${status}`.execute(
+          em.getKysely(),
+        );
+        if (numAffectedRows === 0n) return;
+        await recordAudit(em, {
+          actor,
+          action: `payout_run_${status}`,
+          subject: { type: 'payout_run', id: runId },
+          reason,
+        });
+      });
     },
 
     /** What is wrong with the payout schedules: missing, paused, behind, or started without a run to show for it. */
@@ -209,6 +218,11 @@ const payoutSchedules: PayoutSchedule[] = ['monthly', 'biweekly', 'weekly'];
 function orUndefinedIfNotFound(error: unknown): undefined {
   if (error instanceof ScheduleNotFoundError) return undefined;
   throw error;
+}
+
+export interface PayoutRunStep extends OperatorRequest {
+  runId: string;
+  status: 'running' | 'paused' | 'completed' | 'canceled';
 }
 
 interface FrozenRun {

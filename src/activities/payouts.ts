@@ -3,6 +3,7 @@ import type { Client } from '@temporalio/client';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import pLimit from 'p-limit';
+import { recordAudit } from '../database/audit.ts';
 import type { PayoutStatus } from '../domain/payouts.ts';
 import { Problem } from '../domain/problems.ts';
 import type { StripeProvider } from '../providers/stripe/client.ts';
@@ -157,15 +158,12 @@ export function createPayoutActivities({ orm, stripe, client, finalityWindowMs }
         }
         if (decision === 'retry') await requireBalance(em, payout);
         await sql`
-          with decided as (
-            update payout set status = ${to}, updated_at = now(),
-                   failure_code = case when ${decision} = 'retry' then null else failure_code end,
-                   failure_reason = case when ${decision} = 'retry' then null else failure_reason end
-             where id = ${payoutId}
-          )
-          insert into audit_log (actor, action, subject, reason) values (${actor}, ${`payout.${decision}`}, ${`payout:${payoutId}`}, ${reason})`.execute(
-          em.getKysely(),
-        );
+          update payout set status = ${to}, updated_at = now(),
+                 failure_code = case when ${decision} = 'retry' then null else failure_code end,
+                 failure_reason = case when ${decision} = 'retry' then null else failure_reason end
+           where id = ${payoutId}`.execute(em.getKysely());
+        const subject = { type: 'payout', id: payoutId };
+        await recordAudit(em, { actor, action: `payout_${decision}`, subject, reason });
         return to;
       });
     },

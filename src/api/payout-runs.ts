@@ -79,24 +79,22 @@ export function payoutRunRoutes(app: App): void {
       schema: {
         tags,
         summary: 'Pay everybody who is due, or with dry_run only say who would be',
-        body: Type.Optional(newRunSchema),
+        body: newRunSchema,
         response: { 202: Type.Object({ run_id: idSchema, workflow_id: Type.String(), workflow_url: Type.String() }) },
       },
     },
     async (request, reply) => {
-      const { dry_run = false, currency = 'USD', schedule = 'monthly', creator_ids = null } = request.body ?? {};
+      const { dry_run = false, currency = 'USD', schedule = 'monthly', creator_ids = null } = request.body;
       const made = await ask<typeof requestPayoutRun>(app, 'requestPayoutRun', {
         workflowId: `payout-run-request/${request.commandId}`,
         staticSummary: dry_run ? 'Dry run of the payouts' : 'Payout run asked for by staff',
         input: { schedule, currency, dryRun: dry_run, creatorIds: creator_ids, requestedBy: actorOf(request) },
       });
-      return reply
-        .code(202)
-        .send({
-          run_id: made.runId,
-          workflow_id: made.workflowId,
-          workflow_url: workflowUrl(app.settings, made.workflowId),
-        });
+      return reply.code(202).send({
+        run_id: made.runId,
+        workflow_id: made.workflowId,
+        workflow_url: workflowUrl(app.settings, made.workflowId),
+      });
     },
   );
 
@@ -166,7 +164,7 @@ export function payoutRunRoutes(app: App): void {
       `/api/v1/admin/payout-runs/:id/${name}`,
       {
         config: { access, idempotent: true },
-        schema: { tags, summary, params: idParams, body: Type.Optional(operatorSchema), response: { 200: runSchema } },
+        schema: { tags, summary, params: idParams, body: operatorSchema, response: { 200: runSchema } },
       },
       async (request) => {
         const run = await existing(app, request.params.id);
@@ -174,7 +172,7 @@ export function payoutRunRoutes(app: App): void {
           throw new Problem('invalid_state', `A run that is ${run.status} cannot be changed by ${name}.`);
         const handle = app.temporal.workflow.getHandle(workflowIdOf(run));
         await handle.executeUpdate(update, {
-          args: [{ actor: actorOf(request), reason: request.body?.reason ?? `${name} by staff` }],
+          args: [{ actor: actorOf(request), reason: request.body.reason ?? `${name} by staff` }],
         });
         return shown(app, await existing(app, run.id));
       },

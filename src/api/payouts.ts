@@ -172,14 +172,14 @@ export function payoutRoutes(app: App): void {
           tags,
           summary: name === 'retry' ? 'Try a failed payout again' : 'Give up a payout that has not left',
           params: idParams,
-          body: Type.Optional(operatorSchema),
+          body: operatorSchema,
           response: { 200: payoutDetailsSchema },
         },
       },
       async (request) => {
         const found = await findPayout(app.orm.em.fork(), request.params.id);
         if (!found) throw new Problem('not_found', 'There is no such payout.');
-        const reason = request.body?.reason ?? `${name} by staff`;
+        const reason = request.body.reason ?? `${name} by staff`;
         await app.temporal.workflow.executeUpdateWithStart(update, {
           args: [{ actor: actorOf(request), reason }],
           startWorkflowOperation: startPayout({ payoutId: found.id }, found.creator_id),

@@ -17,6 +17,7 @@ import type { PayoutActivities } from '../activities/payouts.ts';
 import type { PayoutSchedule } from '../domain/payouts.ts';
 import { queues, searchAttributes, workflowIds, type OperatorRequest } from './contracts.ts';
 import { dbQuick, longBatch, stripeRead, stripeWrite } from './presets.ts';
+import { requireReason } from './requests.ts';
 
 export interface PayoutRunInput {
   runId: string;
@@ -56,42 +57,32 @@ export async function payoutRun({ runId, next = 1, paused = false }: PayoutRunIn
   let canceled = false;
   let changed = false;
 
-  const setStatus = async (status: 'running' | 'paused' | 'canceled') => {
-    await db.setPayoutRunStatus({ runId, status });
+  const setStatus = async (status: 'running' | 'paused' | 'canceled', request: OperatorRequest) => {
+    paused = status === 'paused';
+    canceled = status === 'canceled';
+    await db.setPayoutRunStatus({ runId, status, ...request });
     return status;
   };
-  const validator = ({ actor, reason }: OperatorRequest) => {
-    if (!actor || !reason) throw new Error('Give { actor, reason }');
+  const validator = (request: OperatorRequest) => {
+    requireReason(request);
     if (canceled) throw new Error('The run is canceled');
   };
   setHandler(payoutRunProgress, () => view && { ...view, paused, begun: Math.min(next - 1, view.due) });
   setHandler(payoutRunChanged, () => {
     changed = true;
   });
-  setHandler(
-    pausePayoutRun,
-    () => {
-      paused = true;
-      return setStatus('paused');
-    },
-    { validator, description: 'Begin no further payouts: { actor, reason }' },
-  );
-  setHandler(
-    resumePayoutRun,
-    () => {
-      paused = false;
-      return setStatus('running');
-    },
-    { validator, description: 'Go on: { actor, reason }' },
-  );
-  setHandler(
-    cancelPayoutRun,
-    () => {
-      canceled = true;
-      return setStatus('canceled');
-    },
-    { validator, description: 'Pay nobody further; what was begun goes on: { actor, reason }' },
-  );
+  setHandler(pausePayoutRun, (request) => setStatus('paused', request), {
+    validator,
+    description: 'Begin no further payouts: { actor, reason }',
+  });
+  setHandler(resumePayoutRun, (request) => setStatus('running', request), {
+    validator,
+    description: 'Go on: { actor, reason }',
+  });
+  setHandler(cancelPayoutRun, (request) => setStatus('canceled', request), {
+    validator,
+    description: 'Pay nobody further; what was begun goes on: { actor, reason }',
+  });
 
   const look = async (): Promise<PayoutRunView> => {
     view = await db.loadPayoutRun(runId);
@@ -123,7 +114,13 @@ export async function payoutRun({ runId, next = 1, paused = false }: PayoutRunIn
   }
   await Promise.all(inFlight);
   const end = await settled();
-  if (!canceled) await db.setPayoutRunStatus({ runId, status: 'completed' });
+  if (!canceled)
+    await db.setPayoutRunStatus({
+      runId,
+      status: 'completed',
+      actor: 'system',
+      reason: 'everybody due was paid or has a run of their own',
+    });
   await condition(allHandlersFinished);
   tell({ ...end, status: canceled ? 'canceled' : 'completed' }, false, next);
   return look();

@@ -18,6 +18,7 @@ import { isTransientFailure } from '../domain/payouts.ts';
 import type { PayoutActivities, PayoutRequest, PayoutView } from '../activities/payouts.ts';
 import { searchAttributes, type OperatorRequest } from './contracts.ts';
 import { dbQuick, stripeRead, stripeWrite } from './presets.ts';
+import { requireReason } from './requests.ts';
 
 export interface PayoutInput {
   payoutId: string;
@@ -40,10 +41,10 @@ const db = proxyActivities<PayoutActivities>(dbQuick);
 const stripe = proxyActivities<PayoutActivities>(stripeWrite);
 const stripeQuick = proxyActivities<PayoutActivities>(stripeRead);
 
-const AUTOMATIC_RETRIES = 5;
-const FIRST_RETRY_MS = 60_000;
+const AUTOMATIC_RETRIES = 8;
+const FIRST_RETRY_MS = 5_000;
 const FIRST_POLL_MS = 15_000;
-const FIRST_LOOK_UP_MS = 2_000;
+const FIRST_LOOK_UP_MS = 1_000;
 const LONGEST_PAUSE_MS = 3_600_000;
 
 /** 1×, 2×, 4×… of the first pause, an hour at most. */
@@ -190,10 +191,6 @@ async function tryAgain(payoutId: string, view: PayoutView): Promise<boolean> {
     if (error instanceof ActivityFailure) return false;
     throw error;
   }
-}
-
-function requireReason({ actor, reason }: OperatorRequest): void {
-  if (!actor || !reason) throw new Error('Give { actor, reason }');
 }
 
 function needAttention(step: string, reason: string): void {

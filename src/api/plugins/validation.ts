@@ -16,6 +16,11 @@ export function validation(app: App): void {
   } as const;
   const body = withFormats(new Ajv({ ...common, coerceTypes: false }));
   const text = withFormats(new Ajv({ ...common, coerceTypes: 'array' }));
+  // a command without anything to say may come without a body; what it has to say is then missed by name
+  app.addHook('preValidation', (request, _reply, done) => {
+    if (request.routeOptions.schema?.body && (request.body === undefined || request.body === null)) request.body = {};
+    done();
+  });
   app.setValidatorCompiler(({ schema, httpPart }) => (httpPart === 'body' ? body : text).compile(schema as object));
 }
 
