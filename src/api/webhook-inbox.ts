@@ -7,6 +7,7 @@ import type { App } from './app.ts';
 const BATCH = 500;
 const WAKE_EVERY_MS = 100;
 const LONGEST_PAUSE_MS = 30_000;
+const SIGNAL_WITHIN_MS = 3000;
 
 interface Waiting {
   event: ProviderEvent;
@@ -25,13 +26,16 @@ export class WebhookInbox {
   #waiting: Waiting[] = [];
   #storing = false;
   #waking = false;
+  #woken: Promise<void> = Promise.resolve();
   #wakeAgain = false;
 
   constructor(app: App, provider: Provider) {
     this.#app = app;
     this.#provider = provider;
-    app.addHook('onClose', () => {
+    app.addHook('onClose', async () => {
       this.#closed.abort();
+      // the connection must not be closed under a signal that is being retried
+      await this.#woken;
     });
   }
 
@@ -61,14 +65,15 @@ export class WebhookInbox {
         batch.map(({ event }) => event),
       );
     } catch (error) {
-      // one that the database does not take must not cost the others
-      if (batch.length > 1) for (const one of batch) await this.#storeBatch([one]);
-      else batch[0]?.failed(error);
+      // an event that the database does not take must not cost the others
+      const separate = batch.length > 1 && isRefusedValue(error);
+      if (separate) for (const one of batch) await this.#storeBatch([one]);
+      else for (const { failed } of batch) failed(error);
       return;
     }
     for (const { stored } of batch) stored();
     this.#wakeAgain = true;
-    if (!this.#waking) void this.#wake();
+    if (!this.#waking) this.#woken = this.#wake();
   }
 
   async #wake(): Promise<void> {
@@ -90,14 +95,17 @@ export class WebhookInbox {
   }
 
   async #signal(): Promise<void> {
-    await this.#app.temporal.workflow.signalWithStart<typeof providerEvents>('providerEvents', {
-      workflowId: workflowIds.providerEvents(this.#provider),
-      taskQueue: queues.core,
-      args: [{ provider: this.#provider }],
-      signal: 'providerEventsStored',
-      signalArgs: [],
-      staticSummary: `Events from ${this.#provider}`,
-    });
+    const { temporal } = this.#app;
+    await temporal.withDeadline(Date.now() + SIGNAL_WITHIN_MS, () =>
+      temporal.workflow.signalWithStart<typeof providerEvents>('providerEvents', {
+        workflowId: workflowIds.providerEvents(this.#provider),
+        taskQueue: queues.core,
+        args: [{ provider: this.#provider }],
+        signal: 'providerEventsStored',
+        signalArgs: [],
+        staticSummary: `Events from ${this.#provider}`,
+      }),
+    );
   }
 
   async #pause(ms: number): Promise<void> {
@@ -106,4 +114,9 @@ export class WebhookInbox {
       if (!signal.aborted) throw error;
     });
   }
+}
+
+/** PostgreSQL's error class 22: the data is at fault. */
+function isRefusedValue(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('22');
 }

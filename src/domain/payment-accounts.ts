@@ -37,21 +37,6 @@ export function requirementsOf({ currentlyDue, pastDue }: Pick<AccountFacts, 'cu
   return [...new Set([...pastDue, ...currentlyDue])];
 }
 
-/** Why a creator with such an account cannot be paid through it; undefined: nothing stands in the way. */
-export function payoutObstacle(
-  status: PaymentAccountStatus,
-): 'onboarding_incomplete' | 'account_restricted' | undefined {
-  switch (status) {
-    case 'none':
-    case 'pending':
-      return 'onboarding_incomplete';
-    case 'restricted':
-      return 'account_restricted';
-    case 'active':
-      return undefined;
-  }
-}
-
 /** An http(s) address, of one of `hosts` (`example.com` or `localhost:3000`) where any are given. */
 export function isReturnUrl(text: string, hosts: readonly string[]): boolean {
   const url = URL.parse(text);

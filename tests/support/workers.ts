@@ -22,7 +22,12 @@ export async function createTestNamespace(): Promise<Settings['temporal']> {
   return { address: address(), namespace, uiUrl: '' };
 }
 
-/** The product's own workers, polling when this resolves. One call per test file. */
+/** The product's own workers and schedules, polling when this resolves; `settings.databaseUrl` is the application's. One call per test file. */
 export async function startTestWorkers(settings: Settings): Promise<{ stop: () => Promise<void> }> {
-  return runWorkers({ ...settings, logLevel: 'error', workerHealthPort: 0 });
+  return runWorkers({
+    ...settings,
+    migrationDatabaseUrl: settings.databaseUrl,
+    logLevel: 'error',
+    workerHealthPort: 0,
+  });
 }
