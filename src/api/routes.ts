@@ -2,9 +2,15 @@ import { accountRoutes } from './accounts.ts';
 import type { App } from './app.ts';
 import { apiKeyRoutes } from './api-keys.ts';
 import { authRoutes } from './auth.ts';
+import { campaignRoutes } from './campaigns.ts';
+import { campaignStepRoutes } from './campaign-steps.ts';
 import { creatorProfileRoutes } from './creator-profile.ts';
 import { creatorRoutes } from './creators.ts';
+import { earningPolicyRoutes } from './earning-policies.ts';
+import { earningRoutes } from './earnings.ts';
 import { healthRoutes } from './health.ts';
+import { metricRoutes } from './metrics.ts';
+import { participationRoutes } from './participations.ts';
 import { payoutRunRoutes } from './payout-runs.ts';
 import { payoutRoutes } from './payouts.ts';
 import { webhookRoutes } from './webhooks.ts';
@@ -20,6 +26,12 @@ export const resources: ((app: App) => void)[] = [
   creatorProfileRoutes,
   accountRoutes,
   webhookRoutes,
+  campaignRoutes,
+  campaignStepRoutes,
+  participationRoutes,
+  metricRoutes,
+  earningRoutes,
+  earningPolicyRoutes,
   payoutRoutes,
   payoutRunRoutes,
 ];

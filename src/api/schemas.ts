@@ -42,3 +42,8 @@ export function oneOf<const Value extends string>(values: readonly Value[], opti
 export const strict = { additionalProperties: false } as const;
 
 export const noContent = Type.Null({ description: 'Done' });
+
+/** The body of a step that somebody takes: nothing, or why. */
+export const reasonSchema = nullable(
+  Type.Object({ reason: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })) }, strict),
+);

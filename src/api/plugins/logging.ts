@@ -2,6 +2,7 @@ import type { FastifyRequest, FastifyServerOptions } from 'fastify';
 import { v7 as uuidv7 } from 'uuid';
 import { pino, type Logger } from 'pino';
 import type { App } from '../app.ts';
+import { actorOf } from '../principal.ts';
 
 /** One JSON line an event. Nothing that names a person or opens a door: no addresses, queries, bodies, tokens. */
 export function createLogger(level: string): Logger {
@@ -20,9 +21,15 @@ export const genReqId: NonNullable<FastifyServerOptions['genReqId']> = (request)
   return typeof sent === 'string' && /^[\w.:-]{1,64}$/.test(sent) ? sent : uuidv7();
 };
 
-export function requestIds(app: App): void {
+/** One line for each request, when it is answered. */
+export function requestLog(app: App): void {
   app.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
+    done();
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    const by = request.principal ? actorOf(request) : undefined;
+    request.log.info({ req: request, status: reply.statusCode, ms: Math.round(reply.elapsedTime), by }, 'answered');
     done();
   });
 }

@@ -1,13 +1,8 @@
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
-import underPressure from '@fastify/under-pressure';
-import { Problem } from '../../domain/problems.ts';
 import type { App } from '../app.ts';
 
-/** Beyond that a request waits longer for its turn than callers wait for an answer. */
-const MAX_EVENT_LOOP_DELAY_MS = 3000;
-
-/** Headers that browsers honour, other origins only where they are listed, and no more work than the process can do. */
+/** Headers that browsers honour, and other origins only where they are listed. */
 export async function security(app: App): Promise<void> {
   await app.register(helmet, {
     // JSON has nothing to load; the reference page relaxes this for itself
@@ -29,10 +24,4 @@ export async function security(app: App): Promise<void> {
       ],
     });
   }
-  await app.register(underPressure, {
-    maxEventLoopDelay: MAX_EVENT_LOOP_DELAY_MS,
-    pressureHandler: () => {
-      throw new Problem('unavailable', 'There is more work than can be done right now; try again soon.');
-    },
-  });
 }
