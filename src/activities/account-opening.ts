@@ -1,9 +1,10 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
+import type { PaymentAccountStatus } from '../domain/payment-accounts.ts';
 import { Problem } from '../domain/problems.ts';
 import { StripeFailure } from '../providers/stripe/errors.ts';
 import type { StripeAccount } from '../providers/stripe/types.ts';
-import type { AccountDeps } from './account-sync.ts';
+import { storeAccounts, type AccountDeps } from './account-sync.ts';
 import { providerUnavailable } from './provider-failures.ts';
 
 export interface OpenAccountInput {
@@ -14,14 +15,22 @@ export interface OpenAccountInput {
   returnUrl: string | null;
 }
 
+export interface OpenedAccount {
+  id: string;
+  status: PaymentAccountStatus;
+}
+
 interface AccountRow {
   provider_account_id: string | null;
+  status: PaymentAccountStatus;
   country: string;
   email: string;
   creation_attempt: number;
   /** Stripe may have forgotten the key by now and would make another account. */
   key_expired: boolean;
   created_at: Date;
+  /** The database's time before Stripe is asked. */
+  begun_at: string;
 }
 
 type Opening = AccountDeps & { creatorId: string; row: AccountRow; signal: AbortSignal };
@@ -30,20 +39,23 @@ type Opening = AccountDeps & { creatorId: string; row: AccountRow; signal: Abort
 const KEY_LIFE = '23 hours';
 
 /**
- * The id of the creator's account at Stripe, which the first call makes. Stripe makes one however often this is called and wherever it
+ * The creator's account at Stripe, which the first call makes. Stripe makes one however often this is called and wherever it
  * crashes: the idempotency key comes from the creator's row, and what an earlier key may have done is looked up before another
  * is used. Errors: `validation_failed` for a country that Stripe does not serve, `provider_unavailable`.
  */
-export async function openAccount(deps: AccountDeps, input: OpenAccountInput, signal: AbortSignal): Promise<string> {
+export async function openAccount(
+  deps: AccountDeps,
+  input: OpenAccountInput,
+  signal: AbortSignal,
+): Promise<OpenedAccount> {
   const { creatorId } = input;
   const em = deps.orm.em.fork();
   const row = await announce(em, input);
-  if (row.provider_account_id !== null) return row.provider_account_id;
+  if (row.provider_account_id !== null) return { id: row.provider_account_id, status: row.status };
   const opening = { ...deps, creatorId, row, signal };
   try {
     const account = row.key_expired ? await findOrCreate(opening) : await create(opening);
-    await remember(em, creatorId, account.id);
-    return account.id;
+    return { id: account.id, status: await remember(opening, account) };
   } catch (error) {
     if (!(error instanceof StripeFailure)) throw error;
     if (error.kind !== 'refused') throw providerUnavailable(error);
@@ -60,7 +72,7 @@ async function announce(em: EntityManager, { creatorId, country, returnUrl }: Op
     on conflict (creator_id) do update
        set return_url = coalesce(excluded.return_url, a.return_url),
            country = case when a.provider_account_id is null then excluded.country else a.country end
-    returning provider_account_id, country, creation_attempt, created_at,
+    returning provider_account_id, status, country, creation_attempt, created_at, clock_timestamp()::text as begun_at,
               creation_attempted_at < now() - ${KEY_LIFE}::interval as key_expired,
               (select email from creator where id = a.creator_id) as email`.execute(em.getKysely());
   return rows[0]!;
@@ -106,8 +118,12 @@ async function nextAttempt({ orm, creatorId, row }: Opening): Promise<number> {
   return rows[0]!.creation_attempt;
 }
 
-async function remember(em: EntityManager, creatorId: string, accountId: string): Promise<void> {
-  await sql`
-    update creator_payment_account set provider_account_id = ${accountId}, status = 'pending', version = version + 1
-     where creator_id = ${creatorId} and provider_account_id is null`.execute(em.getKysely());
+async function remember({ orm, creatorId, row }: Opening, account: StripeAccount): Promise<PaymentAccountStatus> {
+  return orm.em.fork().transactional(async (em) => {
+    await sql`
+      update creator_payment_account set provider_account_id = ${account.id}, status = 'pending'
+       where creator_id = ${creatorId} and provider_account_id is null`.execute(em.getKysely());
+    const statuses = await storeAccounts(em, [account], row.begun_at);
+    return statuses.get(account.id)!;
+  });
 }

@@ -97,7 +97,8 @@ const LOST_ACCOUNT = {
   destination: null,
 };
 
-async function storeAccounts(
+/** `readAt`: the database's time before they were read. Returns each account's status after that. */
+export async function storeAccounts(
   em: EntityManager,
   reads: AccountRead[],
   readAt: string,

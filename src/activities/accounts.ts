@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type { PaymentAccountStatus } from '../domain/payment-accounts.ts';
-import { Problem } from '../domain/problems.ts';
+import { Problem, type ProblemCode } from '../domain/problems.ts';
 import { StripeFailure } from '../providers/stripe/errors.ts';
 import { openAccount, type OpenAccountInput } from './account-opening.ts';
 import { syncAccounts, type AccountDeps } from './account-sync.ts';
@@ -40,33 +40,32 @@ export function createAccountActivities(deps: AccountDeps) {
   return {
     syncAccount,
 
-    /** Opens the creator's account if there is none and makes a link to the page where they complete it. */
+    /**
+     * Opens the creator's account if there is none and makes a link to the page where they complete it. Errors: those of
+     * {@link openAccount}, and `account_restricted` for an account that Stripe gives no link to.
+     */
     async onboard(input: OnboardInput): Promise<Onboarding> {
       const signal = Context.current().cancellationSignal;
-      const accountId = await openAccount(deps, input, signal);
+      const { id: accountId, status } = await openAccount(deps, input, signal);
       const returnUrl = `${input.callbackUrl}?account=${encodeURIComponent(accountId)}`;
       const link = { account: accountId, returnUrl, refreshUrl: input.refreshUrl ?? returnUrl };
-      const [status, { url }] = await Promise.all([
-        syncAccount(accountId),
-        stripe.createAccountLink(link, signal).catch(refuse),
-      ]);
+      const { url } = await stripe.createAccountLink(link, signal).catch(refuseAs('account_restricted'));
       return { accountId, url, status };
     },
 
-    /** The address of the creator's dashboard at Stripe. Errors: `onboarding_incomplete` when Stripe refuses to show it. */
+    /** The address of the creator's dashboard at Stripe. Errors: `onboarding_incomplete` where there is none. */
     async dashboardLink(accountId: string): Promise<string> {
-      const { url } = await stripe
-        .createLoginLink(accountId, Context.current().cancellationSignal)
-        .catch((error: unknown) => {
-          const refused = error instanceof StripeFailure && error.kind === 'refused';
-          if (refused) throw new Problem('onboarding_incomplete', error.message);
-          return refuse(error);
-        });
+      const signal = Context.current().cancellationSignal;
+      const { url } = await stripe.createLoginLink(accountId, signal).catch(refuseAs('onboarding_incomplete'));
       return url;
     },
   };
 }
 
-function refuse(error: unknown): never {
-  throw error instanceof StripeFailure ? providerUnavailable(error) : error;
+/** What Stripe refuses is the caller's problem; otherwise Stripe is. */
+function refuseAs(code: ProblemCode): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof StripeFailure)) throw error;
+    throw error.kind === 'refused' ? new Problem(code, error.message) : providerUnavailable(error);
+  };
 }

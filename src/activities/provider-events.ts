@@ -42,10 +42,10 @@ export function createProviderEventActivities({ orm, stripe, onPayoutEvents }: P
      */
     async handleProviderEvents({ provider, limit }: { provider: Provider; limit: number }): Promise<HandledBatch> {
       const events = await unhandled(orm.em.fork(), provider, limit);
-      const [payoutEvents, accountEvents, others] = sort(events);
-      await markHandled(orm.em.fork(), others);
-      await applyPayoutEvents(payoutEvents);
-      await syncAccountsOf(accountEvents);
+      const { payout = [], account = [], other = [] } = Object.groupBy(events, kindOf);
+      await markHandled(orm.em.fork(), other);
+      await applyPayoutEvents(payout);
+      await syncAccountsOf(account);
       return { taken: events.length, ...(await outstanding(orm.em.fork(), provider)) };
     },
 
@@ -69,7 +69,7 @@ export function createProviderEventActivities({ orm, stripe, onPayoutEvents }: P
       });
     } catch (error) {
       if (events.length === 1) {
-        await recordFailure(orm.em.fork(), events, error);
+        await recordFailures(orm.em.fork(), events, () => error);
         return;
       }
       const middle = Math.ceil(events.length / 2);
@@ -96,17 +96,23 @@ export function createProviderEventActivities({ orm, stripe, onPayoutEvents }: P
       em,
       events.filter((event) => !failureOf(event)),
     );
-    for (const [account, failure] of failures) {
-      const failed = events.filter((event) => accountOf(event) === account);
-      await (failure.kind === 'refused' ? recordFailure(em, failed, failure) : postpone(em, failed, failure));
-    }
+    const failed = events.filter(failureOf);
+    await recordFailures(
+      em,
+      failed.filter((event) => failureOf(event)?.kind === 'refused'),
+      failureOf,
+    );
+    await postpone(
+      em,
+      failed.filter((event) => failureOf(event)?.kind !== 'refused'),
+      failureOf,
+    );
   }
 }
 
-function sort(events: ProviderEvent[]): [payout: ProviderEvent[], account: ProviderEvent[], others: ProviderEvent[]] {
-  const payout = events.filter(({ type }) => PAYOUT_EVENT.test(type));
-  const account = events.filter(({ type }) => ACCOUNT_EVENT.test(type));
-  return [payout, account, events.filter((event) => !payout.includes(event) && !account.includes(event))];
+function kindOf({ type }: ProviderEvent): 'payout' | 'account' | 'other' {
+  if (PAYOUT_EVENT.test(type)) return 'payout';
+  return ACCOUNT_EVENT.test(type) ? 'account' : 'other';
 }
 
 /** Connected accounts' events name the account; an `account.updated` of its own is about it. */
@@ -153,19 +159,29 @@ async function markHandled(em: EntityManager, events: ProviderEvent[]): Promise<
      where id = any (${idsOf(events)}) and handled_at is null`.execute(em.getKysely());
 }
 
-async function recordFailure(em: EntityManager, events: ProviderEvent[], error: unknown): Promise<void> {
+type ErrorOf = (event: ProviderEvent) => unknown;
+
+const failedEvents = (events: ProviderEvent[], errorOf: ErrorOf) =>
+  sql`unnest(${idsOf(events)}::text[], ${events.map((event) => String(errorOf(event)).slice(0, 1000))}::text[]) as f (id, error)`;
+
+/** Tried again after 1, 2, 4… seconds, and in the end given up. */
+async function recordFailures(em: EntityManager, events: ProviderEvent[], errorOf: ErrorOf): Promise<void> {
+  if (events.length === 0) return;
   await sql`
-    update provider_event
-       set attempts = attempts + 1, error = ${String(error).slice(0, 1000)},
+    update provider_event e
+       set attempts = attempts + 1, error = f.error,
            next_attempt_at = case when attempts + 1 >= ${ATTEMPTS} then 'infinity'
                                   else now() + interval '1 second' * 2 ^ attempts end
-     where id = any (${idsOf(events)}) and handled_at is null`.execute(em.getKysely());
+      from ${failedEvents(events, errorOf)}
+     where e.id = f.id and handled_at is null`.execute(em.getKysely());
 }
 
-async function postpone(em: EntityManager, events: ProviderEvent[], error: unknown): Promise<void> {
+async function postpone(em: EntityManager, events: ProviderEvent[], errorOf: ErrorOf): Promise<void> {
+  if (events.length === 0) return;
   await sql`
-    update provider_event set error = ${String(error).slice(0, 1000)}, next_attempt_at = now() + ${POSTPONED_FOR}::interval
-     where id = any (${idsOf(events)}) and handled_at is null`.execute(em.getKysely());
+    update provider_event e set error = f.error, next_attempt_at = now() + ${POSTPONED_FOR}::interval
+      from ${failedEvents(events, errorOf)}
+     where e.id = f.id and handled_at is null`.execute(em.getKysely());
 }
 
 async function outstanding(em: EntityManager, provider: Provider): Promise<Omit<HandledBatch, 'taken'>> {

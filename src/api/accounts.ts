@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { CreatorPaymentAccount } from '../database/entities/creator-payment-account.ts';
 import { isReturnUrl } from '../domain/payment-accounts.ts';
@@ -23,6 +23,7 @@ export function accountRoutes(app: App): void {
     '/api/v1/accounts/onboard',
     {
       config: { access: { roles: ['creator'] }, idempotent: true },
+      preValidation: emptyBody,
       schema: {
         tags: ['Accounts'],
         summary: 'Open a payment account and get the link to complete it',
@@ -141,6 +142,12 @@ export function accountRoutes(app: App): void {
       return { url };
     },
   );
+}
+
+/** Every field is optional, and so is the body. */
+function emptyBody(request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
+  request.body ??= {};
+  done();
 }
 
 function accountView(account: CreatorPaymentAccount | null) {

@@ -46,7 +46,7 @@ function stripeAt(apiBase: string | undefined) {
   return { secretKey: 'sk_test_1', webhookSecrets: [WEBHOOK_SECRET], apiBase, rateLimit: 0 };
 }
 
-async function onboard(user: TestUser, body: object = {}): Promise<Onboarding> {
+async function onboard(user: TestUser, body?: object): Promise<Onboarding> {
   const response = await api.as(user).post('/api/v1/accounts/onboard', body);
   expect(response.statusCode).toBe(201);
   return response.json<Onboarding>();

@@ -52,7 +52,6 @@ export class Migration20261121000300_accounts extends Migration {
     this.addSql(
       `create index provider_event_unhandled on provider_event (provider, next_attempt_at) where handled_at is null`,
     );
-    this.addSql(`create index provider_event_object on provider_event (object_id) where object_id is not null`);
   }
 
   override down(): void {
