@@ -21,6 +21,8 @@ export type Rail = 'stripe' | 'mobile_money' | 'bank_transfer' | 'manual';
 /** One account holds one currency. Its id follows from what it is, so that nobody has to look it up. */
 export interface LedgerAccount {
   id: string;
+  /** Book, owner type, owner, kind and currency, separated by `/`: all that makes this account this one. */
+  name: string;
   book: 'main' | 'memo';
   ownerType: 'creator' | 'campaign' | 'platform' | 'rail';
   ownerId: string | null;
@@ -39,7 +41,7 @@ function account(
 ): LedgerAccount {
   const { ownerId = null, rail = null } = owner;
   const name = ['main', ownerType, ownerId ?? rail ?? '', kind, currency].join('/');
-  return { id: uuidv5(name, NAMESPACE), book: 'main', ownerType, ownerId, rail, kind, currency };
+  return { id: uuidv5(name, NAMESPACE), name, book: 'main', ownerType, ownerId, rail, kind, currency };
 }
 
 export type CreatorAccountKind = 'pending' | 'available' | 'in_payout' | 'debt' | 'tax_reserve';

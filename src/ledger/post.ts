@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { sql } from 'kysely';
+import { CompiledQuery } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
 import type { LedgerAccount } from './accounts.ts';
 import { ledgerError } from './errors.ts';
@@ -57,19 +57,77 @@ export interface PostedEntry {
  */
 export async function post(em: EntityManager, entries: JournalEntry[], by: PostedBy): Promise<PostedEntry[]> {
   if (entries.length === 0) return [];
-  const a = toArrays(entries);
-  const call = sql<{ replays: { entryId: string; replayed: boolean }[] | null }>`/* prepared: ledger_post */
-    select ledger_post(
-      ${a.ids}, ${a.types}, ${a.keys}, ${a.hashes}, ${a.reverses}, ${a.effective}, ${a.correlations}, ${by.actor}, ${by.workflowId ?? null},
-      ${a.accountIds}, ${a.books}, ${a.ownerTypes}, ${a.ownerIds}, ${a.rails}, ${a.kinds}, ${a.currencies},
-      ${a.lineEntries}, ${a.lineNumbers}, ${a.lineAccounts}, ${a.lineAmounts}) as replays`;
+  const ids = entries.map(() => uuidv7());
+  const call = CompiledQuery.raw(CALL, [...headers(ids, entries, by), ...movements(entries)]);
   try {
-    const { rows } = await call.execute(em.getKysely());
-    const replays = rows[0]?.replays ?? a.ids.map((entryId) => ({ entryId, replayed: false }));
+    const { rows } = await em.getKysely().executeQuery<{ replays: Replay[] | null }>(call);
+    const replays = rows[0]?.replays ?? ids.map((entryId) => ({ entryId, replayed: false }));
     return entries.map(({ key }, index) => ({ key, ...replays[index]! }));
   } catch (error) {
     throw ledgerError(error);
   }
+}
+
+type Replay = Pick<PostedEntry, 'entryId' | 'replayed'>;
+
+const CALL = `/* prepared: ledger_post */
+  select ledger_post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) as replays`;
+
+function headers(ids: string[], entries: JournalEntry[], { actor, workflowId }: PostedBy): (string | null)[] {
+  return [
+    array(ids),
+    array(entries.map((entry) => entry.type)),
+    array(entries.map((entry) => quoted(entry.key))),
+    array(entries.map((entry) => quoted(`\\x${requestHash(entry)}`))),
+    arrayOfSome(entries.map((entry) => entry.reverses)),
+    arrayOfSome(entries.map((entry) => entry.effectiveAt?.toISOString())),
+    arrayOfSome(entries.map((entry) => entry.correlationId)),
+    actor,
+    workflowId ?? null,
+  ];
+}
+
+interface Movement {
+  entry: number;
+  number: number;
+  amount: bigint;
+}
+
+function movements(entries: JournalEntry[]): string[] {
+  const byAccount = new Map<string, { account: LedgerAccount; lines: Movement[] }>();
+  entries.forEach((entry, index) => {
+    entry.lines.forEach(({ account, amount }, number) => {
+      const line = { entry: index + 1, number: number + 1, amount };
+      const known = byAccount.get(account.id);
+      if (known) known.lines.push(line);
+      else byAccount.set(account.id, { account, lines: [line] });
+    });
+  });
+  const used = [...byAccount.values()].sort((a, b) => inLockOrder(a.account, b.account));
+  const lines = used.flatMap((account) => account.lines);
+  return [
+    array(used.map(({ account }) => account.id)),
+    array(used.map(({ account }) => quoted(account.name))),
+    array(lines.map((line) => line.entry)),
+    array(lines.map((line) => line.number)),
+    array(used.flatMap((account, index) => account.lines.map(() => index + 1))),
+    array(lines.map((line) => line.amount)),
+  ];
+}
+
+/** A PostgreSQL array literal, which the driver would write more slowly. What is not an id, a number or a word of ours is `quoted`. */
+function array(elements: (string | number | bigint)[]): string {
+  return `{${elements.join(',')}}`;
+}
+
+function quoted(text: string): string {
+  return `"${text.replaceAll(/["\\]/g, '\\$&')}"`;
+}
+
+/** Null where no element is there. */
+function arrayOfSome(elements: (string | undefined)[]): string | null {
+  if (elements.every((element) => element === undefined)) return null;
+  return array(elements.map((element) => (element === undefined ? 'NULL' : quoted(element))));
 }
 
 /** Everybody moves accounts in this order, so that nobody waits in a circle; the busy ones, shared by all, come last. */
@@ -78,44 +136,8 @@ function inLockOrder(a: LedgerAccount, b: LedgerAccount): number {
   return shared !== 0 ? shared : a.id < b.id ? -1 : 1;
 }
 
-function toArrays(entries: JournalEntry[]) {
-  const byId = new Map(entries.flatMap((entry) => entry.lines.map(({ account }) => [account.id, account])));
-  const used = [...byId.values()].sort(inLockOrder);
-  const position = new Map(used.map((account, index) => [account.id, index + 1]));
-  const lines = entries.flatMap((entry, index) =>
-    entry.lines.map((line, number) => ({
-      entry: index + 1,
-      number: number + 1,
-      account: position.get(line.account.id),
-      amount: line.amount.toString(),
-    })),
-  );
-  return {
-    ids: entries.map(() => uuidv7()),
-    types: entries.map((entry) => entry.type),
-    keys: entries.map((entry) => entry.key),
-    hashes: entries.map(requestHash),
-    reverses: entries.map((entry) => entry.reverses ?? null),
-    effective: entries.map((entry) => entry.effectiveAt?.toISOString() ?? null),
-    correlations: entries.map((entry) => entry.correlationId ?? null),
-    accountIds: used.map((account) => account.id),
-    books: used.map((account) => account.book),
-    ownerTypes: used.map((account) => account.ownerType),
-    ownerIds: used.map((account) => account.ownerId),
-    rails: used.map((account) => account.rail),
-    kinds: used.map((account) => account.kind),
-    currencies: used.map((account) => account.currency),
-    lineEntries: lines.map((line) => line.entry),
-    lineNumbers: lines.map((line) => line.number),
-    lineAccounts: lines.map((line) => line.account),
-    lineAmounts: lines.map((line) => line.amount),
-  };
-}
-
 /** Over what the entry says and moves; when and by whom it is repeated does not matter. */
-function requestHash(entry: JournalEntry): Buffer {
+function requestHash(entry: JournalEntry): string {
   const lines = entry.lines.map((line) => `${line.account.id}:${line.amount}`).sort();
-  return createHash('sha256')
-    .update([entry.type, entry.reverses ?? '', ...lines].join('|'))
-    .digest();
+  return hash('sha256', [entry.type, entry.reverses ?? '', ...lines].join('|'));
 }
