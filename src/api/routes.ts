@@ -4,6 +4,7 @@ import { apiKeyRoutes } from './api-keys.ts';
 import { authRoutes } from './auth.ts';
 import { campaignRoutes } from './campaigns.ts';
 import { campaignStepRoutes } from './campaign-steps.ts';
+import { codecRoutes } from './codec.ts';
 import { creatorProfileRoutes } from './creator-profile.ts';
 import { creatorRoutes } from './creators.ts';
 import { earningPolicyRoutes } from './earning-policies.ts';
@@ -34,4 +35,5 @@ export const resources: ((app: App) => void)[] = [
   earningPolicyRoutes,
   payoutRoutes,
   payoutRunRoutes,
+  codecRoutes,
 ];
