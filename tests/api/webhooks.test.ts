@@ -154,7 +154,7 @@ test('a flood is stored completely and wakes the inbox with few signals', async 
 });
 
 test('while Temporal is away events are stored all the same', async () => {
-  const temporal = { address: '127.0.0.1:1', namespace: 'none', uiUrl: '' };
+  const temporal = { address: '127.0.0.1:1', namespace: 'none', uiUrl: 'http://127.0.0.1:8233' };
   const alone = await createTestApi({ temporal, stripe });
   try {
     expect((await send(event(), {}, alone)).statusCode).toBe(200);

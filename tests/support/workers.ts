@@ -19,7 +19,7 @@ export async function createTestNamespace(): Promise<Settings['temporal']> {
   } finally {
     await connection.close();
   }
-  return { address: address(), namespace, uiUrl: '' };
+  return { address: address(), namespace, uiUrl: 'http://127.0.0.1:8233' };
 }
 
 /** The product's own workers and schedules, polling when this resolves; `settings.databaseUrl` is the application's. One call per test file. */
