@@ -20,6 +20,8 @@ export interface Settings {
   jwtSecret: string;
   /** `id:base64key` pairs, newest first; they seal Temporal payloads. None: payloads stay readable. */
   encryptionKeys: EncryptionKey[];
+  /** Who may open sealed payloads through the API: staff, or anybody on this machine. */
+  codecAccess: 'staff' | 'local';
   admin: { email: string | undefined; password: string | undefined };
   stripe: {
     secretKey: string;
@@ -105,6 +107,14 @@ export class Reader {
     return ms ?? 0;
   }
 
+  /** The first is what it is when nothing is said. */
+  oneOf<const Value extends string>(name: string, values: readonly [Value, ...Value[]]): Value {
+    const raw = this.optional(name) ?? values[0];
+    const value = values.find((known) => known === raw);
+    if (value === undefined) this.problems.push(`${name} must be one of ${values.join(', ')}: "${raw}"`);
+    return value ?? values[0];
+  }
+
   keys(name: string): EncryptionKey[] {
     return this.list(name).map((pair) => {
       const [id = '', encoded = ''] = pair.split(':', 2);
@@ -132,6 +142,7 @@ export function loadSettings(env: Env = process.env): Settings {
     },
     jwtSecret: read.text('JWT_SECRET'),
     encryptionKeys: read.keys('ENCRYPTION_KEYS'),
+    codecAccess: read.oneOf('CODEC_ACCESS', ['staff', 'local']),
     admin: { email: read.optional('ADMIN_EMAIL'), password: read.optional('ADMIN_PASSWORD') },
     stripe: {
       secretKey: read.text('STRIPE_SECRET_KEY'),

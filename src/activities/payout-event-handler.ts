@@ -3,7 +3,7 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import type { ProviderEvent } from '../database/provider-events.ts';
 import type { PostedBy } from '../ledger/post.ts';
 import { applyBankPayoutWords, applyReversedTransfers, type BankPayoutWord } from './payout-events.ts';
-import { tellOwnRuns } from './payout-own-runs.ts';
+import { tellWorkflows } from './payout-own-runs.ts';
 import type { PayoutEventHandler } from './provider-events.ts';
 
 const verdicts: Record<string, BankPayoutWord['verdict']> = {
@@ -20,9 +20,9 @@ export function payoutEventHandler({ orm, client }: { orm: MikroORM; client: Cli
     const reversed = events
       .filter(({ type }) => type === 'transfer.reversed')
       .flatMap(({ objectId }) => objectId ?? []);
-    const { settled, failed } = await applyBankPayoutWords(em, oncePerPayout(words), by);
+    const applied = await applyBankPayoutWords(em, oncePerPayout(words), by);
     const taken = await applyReversedTransfers(em, reversed);
-    return () => tellOwnRuns(orm, client, [...settled, ...failed, ...taken]);
+    return () => tellWorkflows(orm, client, { ...applied, failed: [...applied.failed, ...taken] });
   };
 }
 

@@ -14,19 +14,26 @@ export interface BankPayoutWord {
   message: string | null;
 }
 
+export interface AppliedWords {
+  settled: string[];
+  failed: string[];
+  /** Completed ones that now have nothing left to be paid. */
+  participations: string[];
+}
+
 const MATCHES = sql`(p.bank_payout_id = w.bank_payout_id or (p.bank_payout_id is null and p.id = w.payout_id and p.attempt = w.attempt))`;
 
 /**
  * Takes the provider's words in whatever order and number they come. Paid: the payout is `completed`, its earnings are paid. Failed,
- * even after it was paid: the money has to be fetched back. Returns the payouts that changed and have to be looked after, and those
- * of them whose own workflow is waiting for a word.
+ * even after it was paid: the money has to be fetched back. Returns what changed: their workflows
+ * want to know, see {@link tellWorkflows}.
  */
 export async function applyBankPayoutWords(
   em: EntityManager,
   words: BankPayoutWord[],
   by: PostedBy,
-): Promise<{ failed: string[]; settled: string[] }> {
-  const settled = await settle(
+): Promise<AppliedWords> {
+  const { settled, participations } = await settle(
     em,
     words.filter(({ verdict }) => verdict === 'paid'),
     by,
@@ -35,7 +42,7 @@ export async function applyBankPayoutWords(
     em,
     words.filter(({ verdict }) => verdict === 'failed'),
   );
-  return { failed, settled };
+  return { failed, settled, participations };
 }
 
 function table(words: BankPayoutWord[]) {
@@ -44,8 +51,8 @@ function table(words: BankPayoutWord[]) {
     as w (bank_payout_id, payout_id, attempt, code, message)`;
 }
 
-async function settle(em: EntityManager, words: BankPayoutWord[], by: PostedBy): Promise<string[]> {
-  if (words.length === 0) return [];
+async function settle(em: EntityManager, words: BankPayoutWord[], by: PostedBy): Promise<Omit<AppliedWords, 'failed'>> {
+  if (words.length === 0) return { settled: [], participations: [] };
   const { rows } = await sql<PayoutMoney>`
     update payout p
        set status = 'completed', bank_payout_id = w.bank_payout_id, completed_at = now(), updated_at = now(),
@@ -54,16 +61,14 @@ async function settle(em: EntityManager, words: BankPayoutWord[], by: PostedBy):
      where ${MATCHES} and p.transfer_id is not null and not p.needs_return
        and p.status in ('in_transit', 'processing', 'outcome_unknown')
     returning p.id, p.creator_id, p.currency, p.method, p.attempt, p.amount`.execute(em.getKysely());
-  if (rows.length === 0) return [];
-  const ids = rows.map(({ id }) => id);
+  const settled = rows.map(({ id }) => id);
   await postPayouts(em, 'payout_settled', rows, by);
-  await markEarningsPaid(em, ids);
-  return ids;
+  return { settled, participations: await markEarningsPaid(em, settled) };
 }
 
-/** An earning is paid when all of it is; a completed participation when everything that it earned is. */
-export async function markEarningsPaid(em: EntityManager, payoutIds: string[]): Promise<void> {
-  await sql`
+/** An earning is paid when all of it is. Returns the completed participations that have nothing left to be paid. */
+export async function markEarningsPaid(em: EntityManager, payoutIds: string[]): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
     with paid as (
       update earning e set status = 'paid'
         from payout_line_item l
@@ -71,10 +76,11 @@ export async function markEarningsPaid(em: EntityManager, payoutIds: string[]): 
          and e.status = 'locked' and e.paid_amount + e.clawed_back_amount >= e.net
       returning e.id, e.source_id
     )
-    update participation t set status = 'paid', updated_at = now()
+    select t.id from participation t
      where t.status = 'completed' and t.id in (select source_id from paid)
        and not exists (select from earning e where e.source_id = t.id and e.status in ('pending', 'locked')
                           and e.id not in (select id from paid))`.execute(em.getKysely());
+  return rows.map(({ id }) => id);
 }
 
 async function markFailed(em: EntityManager, words: BankPayoutWord[]): Promise<string[]> {

@@ -1,9 +1,11 @@
-import type { Client } from '@temporalio/client';
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import pLimit from 'p-limit';
 import { queues, searchAttributes, workflowIds } from '../workflows/contracts.ts';
+import { participationSettled } from '../workflows/participation.ts';
 import { payout, payoutChanged } from '../workflows/payout.ts';
+import type { AppliedWords } from './payout-events.ts';
 
 const CONCURRENCY = 10;
 
@@ -23,14 +25,28 @@ export async function startOwnRuns(orm: MikroORM, client: Client, ids: string[])
   await wake(client, rows);
 }
 
-/** Tells the runs of these payouts that something happened; `all`: starts one where there is none. */
-export async function tellOwnRuns(orm: MikroORM, client: Client, ids: string[]): Promise<void> {
-  if (ids.length === 0) return;
+/** Tells everybody who waits for it what became of payouts. A word lost here is found again by the clock. */
+export async function tellWorkflows(
+  orm: MikroORM,
+  client: Client,
+  { settled, failed, participations }: AppliedWords,
+): Promise<void> {
+  const ids = [...settled, ...failed];
   const { rows } = await sql<Subject>`
     select id, creator_id, run_id from payout where id = any (${ids}::uuid[]) and (own_run or needs_return)`.execute(
     orm.em.fork().getKysely(),
   );
   await wake(client, rows);
+  const limit = pLimit(CONCURRENCY);
+  await Promise.all(participations.map((id) => limit(() => signalParticipation(client, id))));
+}
+
+async function signalParticipation(client: Client, id: string): Promise<void> {
+  try {
+    await client.workflow.getHandle(workflowIds.participation(id)).signal(participationSettled);
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+  }
 }
 
 async function wake(client: Client, payouts: Subject[]): Promise<void> {

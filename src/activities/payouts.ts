@@ -11,7 +11,7 @@ import type { OperatorRequest } from '../workflows/contracts.ts';
 import { postedByWorkflow } from './context.ts';
 import { applyBankPayoutWords, markEarningsPaid } from './payout-events.ts';
 import { postPayouts, type PayoutMoney } from './payout-ledger.ts';
-import { startOwnRuns } from './payout-own-runs.ts';
+import { startOwnRuns, tellWorkflows } from './payout-own-runs.ts';
 import { payThroughStripe } from './payout-pay.ts';
 import { createPayout, type PayoutRequest } from './payout-create.ts';
 import { reservePayouts } from './payout-reserve.ts';
@@ -101,7 +101,8 @@ export function createPayoutActivities({ orm, stripe, client, finalityWindowMs }
     /** Pays what is reserved, by each payout's method. Outcomes are in the rows. */
     async payPayouts(ids: string[]): Promise<void> {
       const by = postedByWorkflow();
-      await inTransaction((em) => completeByHand(em, ids));
+      const participations = await inTransaction((em) => completeByHand(em, ids));
+      await tellWorkflows(orm, client, { settled: [], failed: [], participations });
       const { cancellationSignal: signal } = Context.current();
       await payThroughStripe(ids, {
         orm,
@@ -186,19 +187,20 @@ export function createPayoutActivities({ orm, stripe, client, finalityWindowMs }
       code: found.failureCode ?? found.status,
       message: found.failureMessage,
     };
-    await inTransaction((em) => applyBankPayoutWords(em, [word], postedByWorkflow()));
+    const applied = await inTransaction((em) => applyBankPayoutWords(em, [word], postedByWorkflow()));
+    await tellWorkflows(orm, client, applied);
   }
 
-  async function completeByHand(em: EntityManager, ids: string[]): Promise<void> {
+  async function completeByHand(em: EntityManager, ids: string[]): Promise<string[]> {
     const { rows } = await sql<PayoutMoney>`
       update payout p set status = 'completed', completed_at = now(), updated_at = now()
        where id = any (${ids}::uuid[]) and method = 'manual' and status = 'processing'
       returning id, creator_id, currency, method, attempt, amount`.execute(em.getKysely());
-    if (rows.length === 0) return;
+    if (rows.length === 0) return [];
     const by = postedByWorkflow();
     await postPayouts(em, 'payout_sent', rows, by);
     await postPayouts(em, 'payout_settled', rows, by);
-    await markEarningsPaid(
+    return markEarningsPaid(
       em,
       rows.map(({ id }) => id),
     );

@@ -86,6 +86,8 @@ export function productEnv(local: LocalSettings, secrets: Secrets): Record<strin
     DATABASE_URL: local.databaseUrl ?? superuserUrl({ port: ports.postgres, password }, DATABASE),
     TEMPORAL_ADDRESS: local.temporalAddress ?? `127.0.0.1:${ports.temporal}`,
     ...(local.migrationDatabaseUrl && { MIGRATION_DATABASE_URL: local.migrationDatabaseUrl }),
+    // the Web UI of a local installation has no login
+    CODEC_ACCESS: 'local',
     TEMPORAL_UI_URL: local.temporalUiUrl,
     TEMPORAL_NAMESPACE: local.temporalNamespace,
     ...(stripeApiBase && { STRIPE_API_BASE: stripeApiBase }),

@@ -56,16 +56,14 @@ export async function prepareStack(env: NodeJS.ProcessEnv, options: StackOptions
   }
 }
 
-/** Brings the whole product up: PostgreSQL, Temporal with its Web UI, the sandbox, the schema, API and worker. */
-export async function startStack(env: NodeJS.ProcessEnv, options: StackOptions = {}): Promise<Stack> {
-  const stack = await prepareStack(env, options);
+/** Brings a prepared stack up: PostgreSQL, Temporal with its Web UI, the sandbox, the schema, API and worker. */
+export async function startStack(stack: Stack, report: (line: string) => void = () => undefined): Promise<void> {
   try {
-    for (const step of stack.steps) await step.run(options.onEvent ?? (() => undefined));
+    for (const step of stack.steps) await step.run(report);
   } catch (error) {
     await stack.stop();
     throw error;
   }
-  return stack;
 }
 
 interface Parts {
@@ -161,7 +159,13 @@ export class Stack {
         ? { postgresUrl: superuserUrl({ port: ports.postgres, password: this.#parts.secrets.POSTGRES_PASSWORD }) }
         : { sqliteFile: join(this.dataDir, 'temporal.sqlite') };
     await this.processes.start(
-      temporalProcess(program, { port: ports.temporal, uiPort: ports.temporalUi, namespace, ...store }),
+      temporalProcess(program, {
+        port: ports.temporal,
+        uiPort: ports.temporalUi,
+        namespace,
+        codecEndpoint: `${this.apiUrl}/codec`,
+        ...store,
+      }),
     );
   }
 
