@@ -22,7 +22,7 @@ export interface ProcessSpec {
 
 const SUCCESS = 'exit code 0';
 /** How long a process may take to become ready. */
-export const READY_MS = 60_000;
+export const READY_MS = 120_000;
 const STOP_MS = 30_000;
 const FIRST_RESTART_MS = 200;
 const LONGEST_RESTART_MS = 10_000;

@@ -1,15 +1,20 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, expect, test } from '@jest/globals';
+import { afterEach, expect, jest, test } from '@jest/globals';
 import { findExecutable } from '../../src/local/executables.ts';
 import { isRunning, type ProcessIdentity } from '../../src/local/identity.ts';
 import { freePort } from '../../src/local/ports.ts';
 import { answers, eventually } from '../../src/local/wait.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { isolatedEnv } from '../support/stack.ts';
+
+/** For what takes seconds, but on a busy machine minutes. */
+const LONG_MS = 120_000;
+
+jest.setTimeout(2 * LONG_MS);
 
 const running: ChildProcess[] = [];
 
@@ -23,6 +28,7 @@ afterEach(async () => {
 
 interface Start {
   program: ChildProcess;
+  printed: { stdout: string; stderr: string };
   /** Resolves with everything printed, when it has ended. */
   ended: Promise<{ code: number | null; stdout: string; stderr: string }>;
 }
@@ -35,42 +41,62 @@ function npmStart(env: NodeJS.ProcessEnv, ...args: string[]): Start {
   program.stdout.on('data', (chunk: Buffer) => (printed.stdout += chunk.toString()));
   program.stderr.on('data', (chunk: Buffer) => (printed.stderr += chunk.toString()));
   const ended = once(program, 'close').then(([code]) => ({ code: code as number | null, ...printed }));
-  return { program, ended };
+  return { program, printed, ended };
 }
 
 function processesOf(folder: string): ProcessIdentity[] {
   return JSON.parse(readFileSync(join(folder, 'processes.json'), 'utf8')) as ProcessIdentity[];
 }
 
-async function untilUp(folder: string, port: number): Promise<ProcessIdentity[]> {
-  expect(await eventually(() => answers(`http://127.0.0.1:${port}/health`), 50_000)).toBe(true);
-  expect(await eventually(() => processesOf(folder).length === 5, 20_000)).toBe(true);
-  return processesOf(folder);
+/** Waits until two processes of the folder run that are not among `others`. */
+async function untilTwoRun(folder: string, others: ProcessIdentity[] = []): Promise<ProcessIdentity[]> {
+  const started = (): ProcessIdentity[] => {
+    const known = existsSync(join(folder, 'processes.json')) ? processesOf(folder) : [];
+    return known.filter(({ pid }) => !others.some((other) => other.pid === pid));
+  };
+  expect(await eventually(() => started().length === 2, LONG_MS)).toBe(true);
+  return started();
 }
 
-test('Ctrl-C stops everything, and the addresses were printed', async () => {
+function ownerOf(folder: string): number {
+  return (JSON.parse(readFileSync(join(folder, 'owner.json'), 'utf8')) as ProcessIdentity).pid;
+}
+
+test('it prints where everything is, and Ctrl-C stops all of it', async () => {
   const [folder, port] = [temporaryFolder(), await freePort()];
-  const { program, ended } = npmStart(isolatedEnv({ DATA_DIR: folder, PORT: String(port) }), '--no-demo');
-  const processes = await untilUp(folder, port);
-  await eventually(() => answers(`http://127.0.0.1:${port}/health`), 10_000);
+  const { program, ended, printed } = npmStart(isolatedEnv({ DATA_DIR: folder, PORT: String(port) }), '--no-demo');
+  expect(await eventually(() => printed.stdout.includes('Ctrl-C stops it.'), LONG_MS)).toBe(true);
+  const processes = processesOf(folder);
+  expect(processes).toHaveLength(5);
+  expect(await answers(`http://127.0.0.1:${port}/docs`)).toBe(true);
   program.kill('SIGINT');
-  const { stdout, stderr } = await ended;
+  expect(await ended).toMatchObject({ code: 0, stderr: '' });
   expect(processes.filter(isRunning)).toEqual([]);
-  expect(stderr).toBe('');
-  expect(stdout).toContain('PostgreSQL');
+  for (const address of [`http://127.0.0.1:${port}/docs`, 'Temporal UI', 'admin@stipend.local']) {
+    expect(printed.stdout).toContain(address);
+  }
 });
 
-test('killed with -9 it leaves nothing running, and the next start finds its folder and ports free', async () => {
+test('killed with -9 it leaves nothing that keeps the next start from its folder and its ports', async () => {
   const [folder, port] = [temporaryFolder(), await freePort()];
-  const env = isolatedEnv({ DATA_DIR: folder, PORT: String(port) });
-  const first = npmStart(env, '--no-demo');
-  const processes = await untilUp(folder, port);
-  first.program.kill('SIGKILL');
-  expect(await eventually(() => !processes.some(isRunning), 40_000)).toBe(true);
+  const env = isolatedEnv({ DATA_DIR: folder, POSTGRES_PORT: String(port) });
+  npmStart(env, '--no-demo');
+  const left = await untilTwoRun(folder);
+  process.kill(ownerOf(folder), 'SIGKILL');
   const second = npmStart(env, '--no-demo');
-  await untilUp(folder, port);
+  const processes = await untilTwoRun(folder, left);
+  expect(left.filter(isRunning)).toEqual([]);
   second.program.kill('SIGTERM');
-  expect((await second.ended).stderr).toBe('');
+  expect(await second.ended).toMatchObject({ code: 130, stderr: '' });
+  expect(processes.filter(isRunning)).toEqual([]);
+});
+
+test('it stops with the program that started it', async () => {
+  const folder = temporaryFolder();
+  const { program } = npmStart(isolatedEnv({ DATA_DIR: folder }), '--no-demo');
+  const processes = await untilTwoRun(folder);
+  program.kill('SIGKILL');
+  expect(await eventually(() => !processes.some(isRunning), LONG_MS)).toBe(true);
 });
 
 test('a busy port is one sentence, and nothing is started', async () => {

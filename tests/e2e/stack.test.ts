@@ -1,19 +1,14 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { Stack } from '../../src/local/stack.ts';
 import { answers, eventually } from '../../src/local/wait.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { startTestStack } from '../support/stack.ts';
 
+// each start takes seconds, but on a busy machine minutes
+jest.setTimeout(240_000);
+
 const folder = temporaryFolder();
 let stack: Stack;
-const stacks = new Set<Stack>();
-
-async function start(settings: Record<string, string> = {}): Promise<Stack> {
-  const started = await startTestStack(settings);
-  stacks.add(started);
-  return started;
-}
-
 async function adminId({ apiUrl, admin }: Stack): Promise<string> {
   const response = await fetch(`${apiUrl}/api/v1/auth/login`, {
     method: 'POST',
@@ -26,11 +21,7 @@ async function adminId({ apiUrl, admin }: Stack): Promise<string> {
 }
 
 beforeAll(async () => {
-  stack = await start({ DATA_DIR: folder });
-});
-
-afterAll(async () => {
-  await Promise.all([...stacks].map((running) => running.stop()));
+  stack = await startTestStack({ DATA_DIR: folder });
 });
 
 describe('the whole stack on one machine', () => {
@@ -51,7 +42,7 @@ describe('the whole stack on one machine', () => {
   });
 
   test('a second one with other ports and another folder runs beside it', async () => {
-    const second = await start();
+    const second = await startTestStack();
     expect(await answers(`${second.apiUrl}/health`)).toBe(true);
     expect(await answers(`${stack.apiUrl}/health`)).toBe(true);
     expect(await adminId(second)).not.toBe(await adminId(stack));
@@ -62,7 +53,7 @@ describe('the whole stack on one machine', () => {
     const id = await adminId(stack);
     await stack.stop();
     expect(await answers(`${stack.apiUrl}/health`)).toBe(false);
-    stack = await start({ DATA_DIR: folder });
+    stack = await startTestStack({ DATA_DIR: folder });
     expect(await adminId(stack)).toBe(id);
   });
 });

@@ -1,5 +1,5 @@
-import { startStack, type Stack } from '../../src/local/stack.ts';
-import { temporaryFolder } from './folders.ts';
+import { prepareStack, startStack, type Stack } from '../../src/local/stack.ts';
+import { atTheEnd, temporaryFolder } from './folders.ts';
 
 /** Free ports, a folder of its own and nothing of the surrounding environment that names servers or secrets. */
 export function isolatedEnv(settings: Record<string, string> = {}): NodeJS.ProcessEnv {
@@ -8,7 +8,10 @@ export function isolatedEnv(settings: Record<string, string> = {}): NodeJS.Proce
   return { PATH, HOME, STIPEND_CACHE, TMPDIR, ...ports, LOG_LEVEL: 'warn', RATE_LIMIT_FACTOR: '0', ...settings };
 }
 
-/** The whole product, running, for one test file. `stop` it in `afterAll`; its folder goes by itself. */
-export function startTestStack(settings: Record<string, string> = {}): Promise<Stack> {
-  return startStack(isolatedEnv({ DATA_DIR: temporaryFolder(), ...settings }), { fast: true });
+/** The whole product, running until the end of the test file, or until it is stopped. */
+export async function startTestStack(settings: Record<string, string> = {}): Promise<Stack> {
+  const stack = await prepareStack(isolatedEnv({ DATA_DIR: temporaryFolder(), ...settings }), { fast: true });
+  atTheEnd(() => stack.stop());
+  await startStack(stack);
+  return stack;
 }
