@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Listr, ListrLogger, type ListrLogLevels, PRESET_TIMER } from 'listr2';
 import { SettingsError } from '../config.ts';
+import { runDemo } from './demo.ts';
 import { property, StartError } from './errors.ts';
 import { prepareStack, type Stack, type Step } from './stack.ts';
 
@@ -18,17 +19,6 @@ const USAGE = `npm start -- [options]
 
 /** The exit code of a start that was cut off. */
 const INTERRUPTED = 130;
-
-type MainJob = (options: {
-  apiUrl: string;
-  sandboxUrl: string;
-  admin: { email: string; password: string };
-  env: NodeJS.ProcessEnv;
-  input: string | undefined;
-  rate: string;
-  report: string | undefined;
-  progress: (line: string) => void;
-}) => Promise<{ ok: boolean }>;
 
 interface Arguments {
   once: boolean;
@@ -119,9 +109,6 @@ async function runSteps(steps: Step[]): Promise<void> {
 }
 
 async function runMainJob(stack: Stack, { input, rate, report }: Arguments): Promise<boolean> {
-  const program = new URL('demo.ts', import.meta.url);
-  if (!existsSync(program)) return true;
-  const { runDemo } = (await import(program.href)) as { runDemo: MainJob };
   const { apiUrl, sandboxUrl, admin, env } = stack;
   const progress = (line: string): void => {
     console.log(line);
