@@ -2,6 +2,7 @@
 import type { Stack } from '../src/local/stack.ts';
 import { load, machine, table, writeSection, type Section } from './findings.ts';
 import { describePostgres, withInstallation, type Part } from './installation.ts';
+import { benchIngest } from './ingest.ts';
 import { benchLedger } from './ledger.ts';
 
 interface Bench {
@@ -12,6 +13,7 @@ interface Bench {
 
 const benches: Record<string, Bench> = {
   ledger: { parts: ['PostgreSQL', 'Database schema'], settings: {}, run: benchLedger },
+  ingest: { parts: ['PostgreSQL', 'Temporal', 'Database schema', 'API'], settings: {}, run: benchIngest },
 };
 
 const chosen = process.argv.slice(2);
