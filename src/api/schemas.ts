@@ -19,6 +19,7 @@ export const amountSchema = Type.Unsafe<bigint | number>({
   minimum: Number.MIN_SAFE_INTEGER,
   maximum: Number.MAX_SAFE_INTEGER,
   description: 'Minor units of the currency, such as cents',
+  examples: [2500],
 });
 
 /** What somebody asks to move: at least one minor unit. Arrives as a number that is exact. */
@@ -26,9 +27,10 @@ export const positiveAmountSchema = Type.Integer({
   minimum: 1,
   maximum: Number.MAX_SAFE_INTEGER,
   description: 'Minor units of the currency, such as cents',
+  examples: [2500],
 });
 
-export const currencySchema = Type.String({ pattern: '^[A-Z]{3}$', description: 'ISO 4217' });
+export const currencySchema = Type.String({ pattern: '^[A-Z]{3}$', description: 'ISO 4217', examples: ['USD'] });
 
 /** Sent as a Date or an ISO 8601 string; arrives as a string. */
 export const timestampSchema = Type.Unsafe<Date | string>({ type: 'string', format: 'date-time' });

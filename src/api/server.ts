@@ -1,4 +1,4 @@
-import Fastify from 'fastify';
+import Fastify, { LogController } from 'fastify';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { App, AppDeps } from './app.ts';
 import { docs } from './docs.ts';
@@ -27,7 +27,8 @@ export async function buildApp({ settings, orm, temporal, logger }: AppDeps): Pr
     ...(logger ? { loggerInstance: logger } : { logger: false }),
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    disableRequestLogging: true,
+    // the request log writes one line of its own
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId,
     trustProxy: 'loopback',
     return503OnClosing: true,

@@ -14,7 +14,8 @@ const api = await createTestApi({
   temporal: { address: '127.0.0.1:9', namespace: 'default', uiUrl: 'http://127.0.0.1:8233' },
 });
 const theirs = await insertForeignRecords(api);
-const routes = api.app.declaredRoutes;
+// HEAD is made of GET
+const routes = api.app.declaredRoutes.filter(({ method }) => method !== 'HEAD');
 
 interface Somebody {
   name: string;
@@ -66,7 +67,7 @@ describe('each route lets in whom it declares and nobody else', () => {
   test.each(named)('%s', async (_name, route) => {
     const outcomes = everybody.map(async (somebody) => {
       // half a JSON text: whoever is let in gets no further than the parser, so that nothing is done
-      const payload = ['GET', 'HEAD'].includes(route.method) ? undefined : '{';
+      const payload = route.method === 'GET' ? undefined : '{';
       const { statusCode } = await send(route, somebody, payload === undefined ? {} : { payload });
       const refused = statusCode === 401 || statusCode === 403;
       return [somebody.name, refused ? statusCode : 'let in'] as const;
@@ -90,9 +91,7 @@ const openToStrangers: Record<string, string> = {
   'POST /api/v1/campaigns/:id/applications': 'creators apply to the campaigns of brands',
 };
 
-const owned = named.filter(
-  ([name, { url }]) => url.includes(':') && !Object.hasOwn(openToStrangers, name.replace('HEAD', 'GET')),
-);
+const owned = named.filter(([name, { url }]) => url.includes(':') && !Object.hasOwn(openToStrangers, name));
 
 describe("nobody gets at a stranger's record", () => {
   const strangersOf = ({ access }: DeclaredRoute) =>

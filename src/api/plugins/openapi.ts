@@ -1,5 +1,6 @@
+import { STATUS_CODES } from 'node:http';
 import swagger from '@fastify/swagger';
-import type { FastifyContextConfig } from 'fastify';
+import type { FastifyContextConfig, FastifySchema } from 'fastify';
 import { problems } from '../../domain/problems.ts';
 import type { Access, App } from '../app.ts';
 
@@ -60,24 +61,45 @@ export async function openapi(app: App): Promise<void> {
     },
     transform: ({ schema, url, route }) => {
       const written = { ...schema };
-      return { url, schema: { ...written, ...declared(route.config ?? {}, written.headers) } };
+      const operationId = operationIdOf(String(route.method), url);
+      return { url, schema: { operationId, ...written, ...declared(route.config ?? {}, written) } };
     },
     transformObject: (document) => {
       if (!('openapiObject' in document)) return document.swaggerObject;
-      return withProblems(plain(document.openapiObject) as OpenApiDocument);
+      return withProblems(withNullTypes(document.openapiObject) as OpenApiDocument);
     },
   });
 }
 
-function declared({ access = 'anyone', idempotent }: FastifyContextConfig, headers: unknown): object {
+/** `getCreatorsById` of `GET /api/v1/creators/:id`. */
+function operationIdOf(method: string, url: string): string {
+  const words = url.replace('/api/v1/', '/').split(/[^A-Za-z0-9:]+/);
+  const names = words.map((word) =>
+    word.replace(/^:?(.)/, (mark, first: string) => (mark[0] === ':' ? 'By' : '') + first.toUpperCase()),
+  );
+  return method.toLowerCase() + names.join('');
+}
+
+function declared(
+  { access = 'anyone', idempotent }: FastifyContextConfig,
+  { headers, description }: FastifySchema,
+): object {
   const required = idempotent === 'required' ? ['Idempotency-Key'] : [];
   return {
+    description: [description, `For ${whoOf(access)}.`].filter(Boolean).join('\n\n'),
     security: securityOf(access),
     ...(typeof access === 'object' && { 'x-roles': access.roles, ...(access.scopes && { 'x-scopes': access.scopes }) }),
     ...(idempotent && {
       headers: headers ?? { type: 'object', required, properties: { 'Idempotency-Key': idempotencyKeySchema } },
     }),
   };
+}
+
+function whoOf(access: Access): string {
+  if (access === 'anyone') return 'anyone';
+  if (access === 'user') return 'anyone who is signed in';
+  const keys = (access.scopes ?? []).map((scope) => `API keys with \`${scope}\``);
+  return [...access.roles.map((role) => `\`${role}\``), ...keys].join(', ');
 }
 
 function securityOf(access: Access): Record<string, string[]>[] {
@@ -89,16 +111,23 @@ function securityOf(access: Access): Record<string, string[]>[] {
 
 interface OpenApiDocument {
   components: { schemas?: Record<string, unknown> };
-  paths: Record<string, Record<string, { responses: Record<string, unknown> }>>;
+  paths: Record<string, Record<string, { responses: Record<string, { description: string }> }>>;
 }
 
 /** Every operation can be refused or fail, always in the same form. */
 function withProblems(document: OpenApiDocument) {
   const content = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
+  const [refused, failed] = [
+    { description: 'Refused', content },
+    { description: 'Failed', content },
+  ];
   for (const operations of Object.values(document.paths)) {
     for (const operation of Object.values(operations)) {
-      operation.responses['4XX'] ??= { description: 'Refused', content };
-      operation.responses['5XX'] ??= { description: 'Failed', content };
+      for (const [status, response] of Object.entries(operation.responses)) {
+        if (response.description === 'Default Response') response.description = STATUS_CODES[status] ?? status;
+      }
+      operation.responses['4XX'] ??= refused;
+      operation.responses['5XX'] ??= failed;
     }
   }
   document.components.schemas = { ...document.components.schemas, Problem: problemSchema };
@@ -106,14 +135,11 @@ function withProblems(document: OpenApiDocument) {
 }
 
 /** A copy in which `nullable` is written in the way of 3.1. */
-function plain(node: unknown): unknown {
-  if (Array.isArray(node)) return node.map(plain);
+function withNullTypes(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(withNullTypes);
   if (typeof node !== 'object' || node === null) return node;
-  const { nullable, type, ...rest } = node as { nullable?: unknown; type?: unknown };
-  const isNullable = nullable === true && typeof type === 'string';
-  const copied = Object.entries(rest).map(([name, value]) => [name, plain(value)]);
-  return {
-    ...(type !== undefined && { type: isNullable ? [type, 'null'] : plain(type) }),
-    ...Object.fromEntries(copied),
-  };
+  const copy = Object.fromEntries(Object.entries(node).map(([name, value]) => [name, withNullTypes(value)]));
+  if (copy['nullable'] !== true) return copy;
+  delete copy['nullable'];
+  return { ...copy, type: [copy['type'], 'null'] };
 }
