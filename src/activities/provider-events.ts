@@ -63,6 +63,7 @@ export function createProviderEventActivities({ orm, stripe, onPayoutEvents }: P
     try {
       afterCommit = await orm.em.fork().transactional(async (em) => {
         const claimed = await claim(em, events);
+        if (claimed.length === 0) return () => Promise.resolve();
         const done = await onPayoutEvents(em, claimed);
         await markHandled(em, claimed);
         return done;
@@ -96,17 +97,11 @@ export function createProviderEventActivities({ orm, stripe, onPayoutEvents }: P
       em,
       events.filter((event) => !failureOf(event)),
     );
-    const failed = events.filter(failureOf);
-    await recordFailures(
-      em,
-      failed.filter((event) => failureOf(event)?.kind === 'refused'),
-      failureOf,
+    const { refused = [], waiting = [] } = Object.groupBy(events.filter(failureOf), (event) =>
+      failureOf(event)?.kind === 'refused' ? 'refused' : 'waiting',
     );
-    await postpone(
-      em,
-      failed.filter((event) => failureOf(event)?.kind !== 'refused'),
-      failureOf,
-    );
+    await recordFailures(em, refused, failureOf);
+    await postpone(em, waiting, failureOf);
   }
 }
 

@@ -78,7 +78,9 @@ export function accountRoutes(app: App): void {
     },
     async (request, reply) => {
       const { account: accountId } = request.query;
-      const account = await app.orm.em.fork().findOne(CreatorPaymentAccount, { providerAccountId: accountId });
+      const account = await app.orm.em
+        .fork()
+        .findOne(CreatorPaymentAccount, { provider: 'stripe', providerAccountId: accountId });
       if (!account) throw new Problem('not_found', 'There is no such account.');
       const status = await ask<typeof accountSync>(app, 'accountSync', {
         workflowId: workflowIds.accountSync(accountId),

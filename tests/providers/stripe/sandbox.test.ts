@@ -9,7 +9,7 @@ let stripe: StripeProvider;
 
 beforeAll(async () => {
   sandbox = await openSandbox({ payoutDelayMs: 60_000 });
-  stripe = createStripeProvider({ secretKey: 'sk_test_1', apiBase: sandbox.url, rateLimit: 0, timeoutMs: 500 });
+  stripe = createStripeProvider({ secretKey: 'sk_test_1', apiBase: sandbox.url, rateLimit: 0 });
 });
 afterEach(() => sandbox.control('DELETE', '/faults'));
 afterAll(async () => {
@@ -158,7 +158,13 @@ test.each([
   ['timeout_after', 'unknown', 1],
 ])('the fault %s is seen as %s and leaves %i transfers', async (kind, seen, made) => {
   const wanted = transferTo(await payee());
-  await sandbox.control('POST', '/faults', { provider: 'stripe', path_pattern: '/v1/transfers', kind, times: 1 });
+  await sandbox.control('POST', '/faults', {
+    provider: 'stripe',
+    path_pattern: '/v1/transfers',
+    kind,
+    times: 1,
+    delay_ms: 100,
+  });
   expect((await failureOf(stripe.createTransfer(wanted))).kind).toBe(seen);
   expect(await stripe.findTransfers(wanted)).toHaveLength(made);
   const journal = await sandbox.journal();
