@@ -9,6 +9,8 @@ import { releaseEarnings } from './payout-reserve.ts';
 export interface Outcome {
   payoutId: string;
   attempt: number;
+  /** Which try at the transfer this is of; a later one overrules its refusal. */
+  tries: number;
   step: 'transfer' | 'bank_payout';
   result: 'succeeded' | 'refused' | 'unknown';
   providerId?: string;
@@ -19,9 +21,12 @@ export interface Outcome {
 
 /**
  * Writes outcomes, their payouts' new status and their journal entries in one transaction. Writing the same outcome again changes
- * nothing. A refused transfer gives the money back; a refused bank payout leaves it to be fetched back from the connected account.
+ * nothing. A refused transfer gives the money back; a refused bank payout leaves it to be fetched back from the connected account. What
+ * the bank has said already, stands.
  */
-export async function recordOutcomes(em: EntityManager, outcomes: Outcome[], by: PostedBy): Promise<void> {
+export async function recordOutcomes(em: EntityManager, all: Outcome[], by: PostedBy): Promise<void> {
+  const outcomes = await withoutOvertaken(em, all);
+  if (outcomes.length === 0) return;
   await writeAttempts(em, outcomes);
   const { rows } = await sql<PayoutMoney & { step: string; result: string }>`
     update payout p
@@ -40,6 +45,7 @@ export async function recordOutcomes(em: EntityManager, outcomes: Outcome[], by:
                   ${outcomes.map((o) => o.message ?? null)}::text[])
         as o (payout_id, attempt, step, result, provider_id, code, message)
      where p.id = o.payout_id and p.attempt = o.attempt and p.status in ('processing', 'outcome_unknown')
+       and not (p.needs_return and p.bank_payout_id is not null)
     returning p.id, p.creator_id, p.currency, p.method, p.attempt, p.amount, o.step, o.result`.execute(em.getKysely());
 
   const transfers = rows.filter((row) => row.step === 'transfer');
@@ -54,6 +60,24 @@ export async function recordOutcomes(em: EntityManager, outcomes: Outcome[], by:
       refused.map(({ id }) => id),
     );
   }
+}
+
+/**
+ * Without refused transfers that another process has begun to try again meanwhile, after this one was taken for dead: it may have
+ * sent them. Locks the payouts first, as whoever begins a try does.
+ */
+async function withoutOvertaken(em: EntityManager, outcomes: Outcome[]): Promise<Outcome[]> {
+  const refused = outcomes.filter(({ step, result }) => step === 'transfer' && result === 'refused');
+  if (refused.length === 0) return outcomes;
+  const ids = sql`${outcomes.map((o) => o.payoutId)}::uuid[]`;
+  await sql`select from payout where id = any (${ids}) order by id for update`.execute(em.getKysely());
+  const { rows } = await sql<{ payout_id: string; attempt: number; tries: number }>`
+    select payout_id, attempt, tries from payout_attempt where payout_id = any (${ids}) and step = 'transfer'`.execute(
+    em.getKysely(),
+  );
+  const tries = new Map(rows.map((row) => [`${row.payout_id} ${row.attempt}`, row.tries]));
+  const isOvertaken = (o: Outcome) => (tries.get(`${o.payoutId} ${o.attempt}`) ?? 0) > o.tries;
+  return outcomes.filter((outcome) => !refused.includes(outcome) || !isOvertaken(outcome));
 }
 
 async function writeAttempts(em: EntityManager, outcomes: Outcome[]): Promise<void> {

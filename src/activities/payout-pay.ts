@@ -1,4 +1,4 @@
-import type { MikroORM } from '@mikro-orm/postgresql';
+import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import pLimit from 'p-limit';
 import { attemptKey, KEY_LIFETIME_MS, transferGroup } from '../domain/payouts.ts';
@@ -25,7 +25,7 @@ interface PayoutInHand {
 }
 
 type Begun = { tries: number; startedAt: Date };
-type Settled = Omit<Outcome, 'payoutId' | 'attempt' | 'step'>;
+type Settled = Omit<Outcome, 'payoutId' | 'attempt' | 'tries' | 'step'>;
 
 export interface PayContext {
   orm: MikroORM;
@@ -41,33 +41,39 @@ export interface PayContext {
  * it is tried again. Every outcome is recorded; this function only throws when the database or the process fails.
  */
 export async function payThroughStripe(ids: string[], context: PayContext): Promise<void> {
-  const payouts = await inHand(context.orm, ids);
-  const begun = await context.orm.em.fork().transactional((em) =>
-    beginAttempts(
-      em,
-      'transfer',
-      payouts.filter((p) => p.transfer_id === null),
-    ),
-  );
+  const { payouts, begun } = await context.orm.em.fork().transactional((em) => takeInHand(em, ids));
   const recorder = outcomeRecorder(context.orm, context.by);
   const limit = pLimit(CONCURRENCY);
-  await Promise.all(
-    payouts.map((payout) =>
-      limit(async () => {
-        context.signal.throwIfAborted();
-        await payOne(payout, begun.get(payout.id), recorder, context);
-        context.heartbeat();
-      }),
-    ),
-  );
+  const failures: unknown[] = [];
+  await limit.map(payouts, async (payout) => {
+    // nothing new begins after a failure, and what is under way ends before the next try begins
+    if (failures.length > 0) return;
+    try {
+      context.signal.throwIfAborted();
+      await payOne(payout, begun.get(payout.id), recorder, context);
+      context.heartbeat();
+    } catch (error) {
+      failures.push(error);
+    }
+  });
+  if (failures.length > 0) throw failures[0];
 }
 
-async function inHand(orm: MikroORM, ids: string[]): Promise<PayoutInHand[]> {
-  const { rows } = await sql<PayoutInHand>`
+/** The payouts stay locked until their tries are counted, so that a refusal written by an earlier try is seen, or gives way. */
+async function takeInHand(
+  em: EntityManager,
+  ids: string[],
+): Promise<{ payouts: PayoutInHand[]; begun: Map<string, Begun> }> {
+  const { rows: payouts } = await sql<PayoutInHand>`
     select id, attempt, amount, currency, destination, transfer_id, bank_payout_id, status from payout
      where id = any (${ids}::uuid[]) and method = 'stripe' and status in ('processing', 'outcome_unknown') and not needs_return
-     order by id`.execute(orm.em.fork().getKysely());
-  return rows;
+     order by id for update`.execute(em.getKysely());
+  const begun = await beginAttempts(
+    em,
+    'transfer',
+    payouts.filter((p) => p.transfer_id === null),
+  );
+  return { payouts, begun };
 }
 
 async function payOne(
@@ -76,8 +82,11 @@ async function payOne(
   recorder: Batcher<Outcome>,
   context: PayContext,
 ): Promise<void> {
-  const record = (step: Outcome['step'], settled: Settled) =>
-    recorder.add({ payoutId: payout.id, attempt: payout.attempt, step, ...settled });
+  const record = (step: Outcome['step'], settled: Settled) => {
+    // a call that was given up says nothing; the next try looks it up
+    if (settled.result !== 'succeeded') context.signal.throwIfAborted();
+    return recorder.add({ payoutId: payout.id, attempt: payout.attempt, tries: begun?.tries ?? 0, step, ...settled });
+  };
   if (payout.transfer_id === null) {
     const settled = await transfer(payout, begun, context);
     await record('transfer', settled);
