@@ -37,9 +37,9 @@ export const retryPayout = defineUpdate<string, [OperatorRequest]>('retry');
 /** Ends a payout that has not left: pending, approved, held or failed. */
 export const cancelPayout = defineUpdate<string, [OperatorRequest]>('abort');
 
-const db = proxyActivities<PayoutActivities>(dbQuick);
-const stripe = proxyActivities<PayoutActivities>(stripeWrite);
-const stripeQuick = proxyActivities<PayoutActivities>(stripeRead);
+const db = (summary: string) => proxyActivities<PayoutActivities>({ ...dbQuick, summary });
+const stripe = (summary: string) => proxyActivities<PayoutActivities>({ ...stripeWrite, summary });
+const stripeQuick = (summary: string) => proxyActivities<PayoutActivities>({ ...stripeRead, summary });
 
 const AUTOMATIC_RETRIES = 8;
 const FIRST_RETRY_MS = 5_000;
@@ -61,7 +61,7 @@ export async function payout({ payoutId, request }: PayoutInput): Promise<string
   let retries = 0;
 
   const decide = (decision: 'approve' | 'reject' | 'retry' | 'cancel') => async (request: OperatorRequest) => {
-    const status = await db.decidePayout({ payoutId, decision, ...request });
+    const status = await db(`${decision}, says ${request.actor}`).decidePayout({ payoutId, decision, ...request });
     retries = 0;
     changed = true;
     return status;
@@ -86,9 +86,9 @@ export async function payout({ payoutId, request }: PayoutInput): Promise<string
   });
 
   /** True when something happened, false when the time passed. */
-  const changedWithin = async (ms?: number): Promise<boolean> => {
+  const changedWithin = async (summary: string, ms?: number): Promise<boolean> => {
     if (ms === undefined) await condition(() => changed);
-    else await condition(() => changed, ms);
+    else await condition(() => changed, ms, { summary });
     round = changed ? 0 : round + 1;
     return changed;
   };
@@ -113,54 +113,55 @@ export async function payout({ payoutId, request }: PayoutInput): Promise<string
     }
     changed = false;
     const before = view?.status;
-    view = await db.loadPayout(payoutId);
+    view = await db('How does it stand?').loadPayout(payoutId);
     if (view.status !== before) round = 0;
     tell(view);
 
     if (view.needsReturn) {
-      const { returned, reason = '' } = await stripe.returnMoney(payoutId);
+      const { returned, reason = '' } = await stripe('Fetch the money back').returnMoney(payoutId);
       if (!returned) {
         needAttention('returnMoney', reason);
-        await changedWithin(pause(FIRST_RETRY_MS, round));
+        await changedWithin('Try to fetch the money back again', pause(FIRST_RETRY_MS, round));
       }
       continue;
     }
     switch (view.status) {
       case 'pending':
-        await changedWithin();
+        await changedWithin('A decision');
         break;
       case 'approved':
         calm();
-        await db.reservePayouts([payoutId]);
+        await db('Set the money aside').reservePayouts([payoutId]);
         break;
       case 'processing':
-        await stripe.payPayouts([payoutId]);
+        await stripe('Transfer, then pay out to the bank').payPayouts([payoutId]);
         break;
       case 'in_transit':
-        if (!(await changedWithin(pause(FIRST_POLL_MS, round)))) await stripeQuick.pollPayout(payoutId);
+        if (!(await changedWithin('The word of the bank', pause(FIRST_POLL_MS, round))))
+          await stripeQuick('Ask the provider').pollPayout(payoutId);
         break;
       case 'outcome_unknown':
-        if (round > 0) await sleep(pause(FIRST_LOOK_UP_MS, round));
-        await stripe.payPayouts([payoutId]);
+        if (round > 0) await sleep(pause(FIRST_LOOK_UP_MS, round), { summary: 'Before it is looked up again' });
+        await stripe('Look up what became of it').payPayouts([payoutId]);
         round += 1;
         break;
       case 'failed':
         if (isTransientFailure(view.failureCode) && retries < AUTOMATIC_RETRIES) {
-          if (!(await changedWithin(pause(FIRST_RETRY_MS, retries)))) {
+          if (!(await changedWithin('Before it is tried again', pause(FIRST_RETRY_MS, retries)))) {
             retries = (await tryAgain(payoutId, view)) ? retries + 1 : AUTOMATIC_RETRIES;
           }
         } else {
           needAttention('pay', view.failureReason ?? view.failureCode ?? 'failed');
-          await changedWithin();
+          await changedWithin('A decision');
         }
         break;
       case 'held':
         needAttention('pay', view.failureReason ?? 'held');
-        await changedWithin();
+        await changedWithin('A decision');
         break;
       case 'completed':
         calm();
-        if (view.finalInMs > 0 && (await changedWithin(view.finalInMs))) break;
+        if (view.finalInMs > 0 && (await changedWithin('Until the bank cannot return it', view.finalInMs))) break;
         await condition(allHandlersFinished);
         return 'completed';
       default:
@@ -174,7 +175,7 @@ export async function payout({ payoutId, request }: PayoutInput): Promise<string
 /** A refusal is an answer, not a failure of the run. */
 async function make(payoutId: string, request: PayoutRequest): Promise<ApplicationFailure | true> {
   try {
-    await db.createPayout({ payoutId, ...request });
+    await db('Make the payout').createPayout({ payoutId, ...request });
     return true;
   } catch (error) {
     if (error instanceof ActivityFailure && error.cause instanceof ApplicationFailure) return error.cause;
@@ -185,7 +186,12 @@ async function make(payoutId: string, request: PayoutRequest): Promise<Applicati
 /** By the clock. False where it cannot be, as when the balance went elsewhere meanwhile: then a person is asked. */
 async function tryAgain(payoutId: string, view: PayoutView): Promise<boolean> {
   try {
-    await db.decidePayout({ payoutId, decision: 'retry', actor: 'system', reason: `again after ${view.failureCode}` });
+    await db('Try again').decidePayout({
+      payoutId,
+      decision: 'retry',
+      actor: 'system',
+      reason: `again after ${view.failureCode}`,
+    });
     return true;
   } catch (error) {
     if (error instanceof ActivityFailure) return false;
