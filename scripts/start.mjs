@@ -31,7 +31,7 @@ async function install() {
     fail('npm is needed to install the dependencies; install Node.js with npm.');
   const began = Date.now();
   const output = await runWithProgress('npm', ['ci', '--no-fund', '--no-audit'], 'Installing the dependencies');
-  if (!isInstalled()) fail(`npm ci failed: ${lastLine(output)}`);
+  if (!isInstalled()) fail(`npm ci failed: ${reason(output)}`);
   console.log(`✔ Dependencies installed [${seconds(began)}s]`);
 }
 
@@ -56,12 +56,10 @@ function runWithProgress(command, args, title) {
   });
 }
 
-function lastLine(output) {
-  const lines = output
-    .trim()
-    .split('\n')
-    .filter((line) => line.startsWith('npm error') && !line.includes('complete log'));
-  return (lines[0] ?? output.trim().split('\n').at(-1) ?? '').replace(/^npm error\s*/, '');
+/** npm begins with a code, then says what is wrong. */
+function reason(output) {
+  const errors = [...output.matchAll(/^npm error (?!code |errno |syscall )(\S.*)$/gm)];
+  return errors[0]?.[1] ?? output.trim().split('\n').at(-1);
 }
 
 /** The Node.js of the dependencies; where there is none for this platform, the machine's own if it can run TypeScript. */
