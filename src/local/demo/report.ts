@@ -108,10 +108,11 @@ export function tableOf(report: Report, views: bigint): string {
     ['Provider total', dollars(report.provider_total)],
     ['Ledger total', `${agree} ${dollars(report.ledger_total)}`],
     ['Ledger', report.ledger_verified ? 'verified' : 'DOES NOT ADD UP'],
+    ['', ''],
     ...report.stages.map(({ name, seconds }) => [name, `${seconds.toFixed(1)} s`]),
   ];
   const width = Math.max(...rows.map(([name]) => name!.length));
-  return rows.map(([name, value]) => `  ${name!.padEnd(width)}  ${value!}`).join('\n');
+  return rows.map(([name, value]) => `  ${name!.padEnd(width)}  ${value!}`.trimEnd()).join('\n');
 }
 
 function total(creators: CreatorOutcome[], amountOf: (creator: CreatorOutcome) => bigint): number {
