@@ -12,9 +12,9 @@ import {
   addParticipation,
   addPost,
   balanceOf,
-  runActivity,
   setCampaignPolicy,
 } from '../support/campaigns.ts';
+import { inActivity } from '../support/activities.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 let database: TestDatabase;
@@ -45,8 +45,8 @@ const countOf = (postUrl: string, value: number): Snapshot => ({
 });
 
 async function sweep(): Promise<number> {
-  await runActivity(() => activities.collectBatches());
-  const { earned, next } = await runActivity(() => activities.sweepAccruals({}));
+  await inActivity(() => activities.collectBatches());
+  const { earned, next } = await inActivity(() => activities.sweepAccruals({}));
   expect(next).toBeUndefined();
   return earned;
 }
@@ -212,9 +212,9 @@ describe('a sweep', () => {
       kysely(),
     );
     await ingest(rows.map(({ id }) => count(id, 3)));
-    await runActivity(() => activities.collectBatches());
-    expect(await runActivity(() => activities.sweepAccruals({ campaignId }))).toEqual({ earned: 600 });
-    expect(await runActivity(() => activities.sweepAccruals({ campaignId }))).toEqual({ earned: 0 });
+    await inActivity(() => activities.collectBatches());
+    expect(await inActivity(() => activities.sweepAccruals({ campaignId }))).toEqual({ earned: 600 });
+    expect(await inActivity(() => activities.sweepAccruals({ campaignId }))).toEqual({ earned: 0 });
   });
 });
 

@@ -274,7 +274,7 @@ describe('from counts to money', () => {
       creators.map(async (creator) => (await apply(creator, campaignId)).json<Participation>()),
     );
     await step(brand, active!, 'approve');
-    await step(creators[0]!, active!, 'activate');
+    await step(creators[0], active!, 'activate');
     await step(brand, idle!, 'approve');
     await report([{ participation_id: active!.id, metric: 'views', value: 90, observed_at: now() }]);
     const response = await api.as(brand).post(`/api/v1/campaigns/${campaignId}/complete`);

@@ -1,5 +1,4 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
-import { MockActivityEnvironment } from '@temporalio/testing';
 import { sql } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
 import { campaignBudget, railAccount } from '../../src/ledger/accounts.ts';
@@ -108,9 +107,4 @@ export async function balanceOf(orm: MikroORM, accountId: string): Promise<bigin
     orm.em.fork().getKysely(),
   );
   return BigInt(rows[0]?.balance ?? 0);
-}
-
-/** Runs an activity as a worker would. */
-export function runActivity<Result>(activity: () => Promise<Result>): Promise<Result> {
-  return new MockActivityEnvironment().run<[], Result, () => Promise<Result>>(activity);
 }
