@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import { expect, test } from '@jest/globals';
 import { isTransientFailure } from '../../src/domain/payouts.ts';
 import { findWrong, type Finding } from './checks.ts';
@@ -22,7 +23,7 @@ test.each(seeds)(
     const plan = planOf(seed);
     const world = await startWorld();
     try {
-      const findings = await play(world, plan);
+      const findings = await play(world, plan).catch((error: unknown) => [{ what: inspect(error) }]);
       if (findings.length > 0) throw new Error(await report(world, plan, findings));
     } finally {
       await world.stop();
@@ -68,9 +69,12 @@ async function play(world: World, plan: Plan): Promise<Finding[]> {
 /** Waits until nothing will happen any more by itself. Says what is still going on when the time is over. */
 async function untilQuiet(world: World, runId: string): Promise<Finding | undefined> {
   const deadline = Date.now() + QUIET_WITHIN_MS;
+  let before: string | undefined;
   for (;;) {
     const restless = await whatGoesOn(world, runId);
     if (!restless || Date.now() > deadline) return restless;
+    if (restless.what !== before) world.note(restless.what);
+    before = restless.what;
     await sleep(500);
   }
 }
