@@ -147,7 +147,7 @@ export function payoutRoutes(app: App): void {
   app.get(
     '/api/v1/creators/:id/payouts',
     {
-      config: { access: { roles: ['creator', ...STAFF] } },
+      config: { access: { roles: ['creator', ...STAFF] }, alias: '/payouts/:id' },
       schema: {
         tags,
         summary: "A creator's payouts",
