@@ -1,4 +1,4 @@
-import { Client, Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
 import proto, { type temporal } from '@temporalio/proto';
 import { payloadCodecs } from './codec.ts';
@@ -11,10 +11,31 @@ export interface TemporalClient {
   close: () => Promise<void>;
 }
 
-/** For somebody who waits for an answer: tries for about a second before it says that Temporal is away, and looks often whether it is back. */
+/**
+ * For somebody who waits for an answer: tries for about a second before it says that Temporal is away, and looks often whether it is
+ * back. gRPC's own retries in place of the SDK's, whose timers throw when the connection is closed under them.
+ */
 const impatient = {
-  interceptors: [makeGrpcRetryInterceptor(defaultGrpcRetryOptions({ maxAttempts: 4 }))],
-  channelArgs: { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnect_backoff_ms': 2000 },
+  interceptors: [],
+  channelArgs: {
+    'grpc.initial_reconnect_backoff_ms': 200,
+    'grpc.max_reconnect_backoff_ms': 2000,
+    'grpc.service_config': JSON.stringify({
+      loadBalancingConfig: [],
+      methodConfig: [
+        {
+          name: [{}],
+          retryPolicy: {
+            maxAttempts: 5,
+            initialBackoff: '0.1s',
+            maxBackoff: '1s',
+            backoffMultiplier: 2,
+            retryableStatusCodes: ['UNAVAILABLE', 'RESOURCE_EXHAUSTED'],
+          },
+        },
+      ],
+    }),
+  },
 };
 
 /** With `lazy`, connects at the first call and gives up soon: for a process that has to start and answer while Temporal is away. */

@@ -4,7 +4,9 @@ import type { Settings } from '../config.ts';
 import { connectTemporal } from '../temporal.ts';
 import { createLogger } from './plugins/logging.ts';
 import { ensureFirstAdmin } from './first-admin.ts';
-import { buildApp } from './server.ts';
+import { buildApp, type App } from './server.ts';
+
+const IDLE_SWEEP_MS = 50;
 
 /**
  * The API process: resolves when it listens. It starts while Temporal is away, answers what needs it with 503 meanwhile, and finds it
@@ -13,21 +15,29 @@ import { buildApp } from './server.ts';
 export async function runApi(settings: Settings): Promise<{ url: string; close: () => Promise<void> }> {
   const orm = await openOrm(databaseUrls(settings).app, settings.databasePoolSize);
   const temporal = await connectTemporal(settings, { lazy: true });
-  const closeAll = async () => {
+  const logger = createLogger(settings.logLevel);
+  let app: App | undefined;
+  const close = async () => {
+    if (app) await closeServer(app);
     await temporal.close();
     await orm.close(true);
   };
   try {
     await ensureFirstAdmin(orm, settings);
-    const app = await buildApp({ settings, orm, temporal: temporal.client, logger: createLogger(settings.logLevel) });
+    app = await buildApp({ settings, orm, temporal: temporal.client, logger });
     const url = await app.listen({ host: settings.host, port: settings.port });
-    const close = async () => {
-      await app.close();
-      await closeAll();
-    };
     return { url, close };
   } catch (error) {
-    await closeAll();
+    await close();
     throw error;
   }
+}
+
+async function closeServer(app: App): Promise<void> {
+  // a kept-alive connection that was busy when closing began is idle only when its answer is out
+  const sweep = setInterval(() => {
+    app.server.closeIdleConnections();
+  }, IDLE_SWEEP_MS);
+  await app.close();
+  clearInterval(sweep);
 }
