@@ -4,6 +4,7 @@ import { load, machine, table, writeSection, type Section } from './findings.ts'
 import { describePostgres, withInstallation, type Part } from './installation.ts';
 import { benchIngest } from './ingest.ts';
 import { benchLedger } from './ledger.ts';
+import { benchPayouts, unlimited } from './payouts.ts';
 
 interface Bench {
   parts: Part[];
@@ -14,6 +15,11 @@ interface Bench {
 const benches: Record<string, Bench> = {
   ledger: { parts: ['PostgreSQL', 'Database schema'], settings: {}, run: benchLedger },
   ingest: { parts: ['PostgreSQL', 'Temporal', 'Database schema', 'API'], settings: {}, run: benchIngest },
+  payouts: {
+    parts: ['PostgreSQL', 'Temporal', 'Provider sandbox', 'Database schema', 'API', 'Worker'],
+    settings: unlimited,
+    run: benchPayouts,
+  },
 };
 
 const chosen = process.argv.slice(2);
