@@ -42,6 +42,7 @@ async function main(): Promise<void> {
     await runSteps(stack.steps);
     printAddresses(stack);
     const ok = !args.demo || (await runMainJob(stack, args));
+    if (stack.stopping) return; // a signal ended the main job
     process.exitCode = ok ? 0 : 1;
     if (!args.once) {
       console.log(`\nStipend is up at ${stack.apiUrl}. Ctrl-C stops it.`);
@@ -111,7 +112,7 @@ async function runSteps(steps: Step[]): Promise<void> {
 async function runMainJob(stack: Stack, { input, rate, report }: Arguments): Promise<boolean> {
   const { apiUrl, sandboxUrl, admin, env } = stack;
   const progress = (line: string): void => {
-    console.log(line);
+    if (!stack.stopping) console.log(line);
   };
   const { ok } = await runDemo({ apiUrl, sandboxUrl, admin, env, input, rate, report, progress });
   return ok;
