@@ -21,7 +21,7 @@ export interface Bench {
 }
 
 const LOOK_EVERY_MS = 100;
-const LONGEST_MS = 300_000;
+const LONGEST_MS = 600_000;
 
 /** Pays everybody of `payees` through a run asked for at the API; `failing` of them are expected to fail. */
 export async function payAll({ stack, orm, token }: Bench, payees: Payee[], failing = 0): Promise<RunResult> {
