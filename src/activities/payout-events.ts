@@ -23,6 +23,13 @@ export interface AppliedWords {
 
 const MATCHES = sql`(p.bank_payout_id = w.bank_payout_id or (p.bank_payout_id is null and p.id = w.payout_id and p.attempt = w.attempt))`;
 
+/** A word about a bank payout also tells that it was made, should nobody have lived to write that down. */
+const ANSWERED = sql`answered as (
+  update payout_attempt a
+     set status = 'succeeded', provider_id = h.bank_payout_id, code = null, message = null, finished_at = now()
+    from heard h
+   where a.payout_id = h.id and a.attempt = h.attempt and a.step = 'bank_payout' and a.status <> 'succeeded')`;
+
 /**
  * Takes the provider's words in whatever order and number they come. Paid: the payout is `completed`, its earnings are paid. Failed,
  * even after it was paid: the money has to be fetched back. Returns what changed: their workflows
@@ -54,13 +61,15 @@ function table(words: BankPayoutWord[]) {
 async function settle(em: EntityManager, words: BankPayoutWord[], by: PostedBy): Promise<Omit<AppliedWords, 'failed'>> {
   if (words.length === 0) return { settled: [], participations: [] };
   const { rows } = await sql<PayoutMoney>`
-    update payout p
-       set status = 'completed', bank_payout_id = w.bank_payout_id, completed_at = now(), updated_at = now(),
-           failure_code = null, failure_reason = null
-      from ${table(words)}
-     where ${MATCHES} and p.transfer_id is not null and not p.needs_return
-       and p.status in ('in_transit', 'processing', 'outcome_unknown')
-    returning p.id, p.creator_id, p.currency, p.method, p.attempt, p.amount`.execute(em.getKysely());
+    with heard as (
+      update payout p
+         set status = 'completed', bank_payout_id = w.bank_payout_id, completed_at = now(), updated_at = now(),
+             failure_code = null, failure_reason = null
+        from ${table(words)}
+       where ${MATCHES} and p.transfer_id is not null and not p.needs_return
+         and p.status in ('in_transit', 'processing', 'outcome_unknown')
+      returning p.id, p.creator_id, p.currency, p.method, p.attempt, p.amount, p.bank_payout_id
+    ), ${ANSWERED} select id, creator_id, currency, method, attempt, amount from heard`.execute(em.getKysely());
   const settled = rows.map(({ id }) => id);
   await postPayouts(em, 'payout_settled', rows, by);
   return { settled, participations: await markEarningsPaid(em, settled) };
@@ -86,12 +95,14 @@ export async function markEarningsPaid(em: EntityManager, payoutIds: string[]): 
 async function markFailed(em: EntityManager, words: BankPayoutWord[]): Promise<string[]> {
   if (words.length === 0) return [];
   const { rows } = await sql<{ id: string }>`
-    update payout p
-       set needs_return = true, bank_payout_id = w.bank_payout_id, failure_code = w.code, failure_reason = w.message, updated_at = now()
-      from ${table(words)}
-     where ${MATCHES} and p.transfer_id is not null and not p.needs_return
-       and p.status in ('in_transit', 'processing', 'outcome_unknown', 'completed')
-    returning p.id`.execute(em.getKysely());
+    with heard as (
+      update payout p
+         set needs_return = true, bank_payout_id = w.bank_payout_id, failure_code = w.code, failure_reason = w.message, updated_at = now()
+        from ${table(words)}
+       where ${MATCHES} and p.transfer_id is not null and not p.needs_return
+         and p.status in ('in_transit', 'processing', 'outcome_unknown', 'completed')
+      returning p.id, p.attempt, p.bank_payout_id
+    ), ${ANSWERED} select id from heard`.execute(em.getKysely());
   return rows.map(({ id }) => id);
 }
 

@@ -127,6 +127,27 @@ test('what the bank says before we have written down that it was asked is not lo
   expect(await moved(id)).toEqual({ transfer: 1, payout: 1, transfer_reversal: 1 });
 });
 
+test.each(['paid', 'failed'] as const)('the word %s ends a step that nobody lived to write down', async (verdict) => {
+  const id = await reserved();
+  const dying: StripeProvider = {
+    ...stripe,
+    createBankPayout: async (payout, signal) => {
+      await stripe.createBankPayout(payout, signal);
+      throw new TypeError('the process ends');
+    },
+  };
+  await expect(pay([id], { stripe: dying })).rejects.toThrow('the process ends');
+  const made = (await sandbox.journal()).at(-1)!.effect!.id;
+  const word = { bankPayoutId: made, payoutId: id, attempt: 1, verdict, code: null, message: null };
+  await database.orm.em.fork().transactional((em) => applyBankPayoutWords(em, [word], by));
+  expect(await payoutOf(id)).toMatchObject(verdict === 'paid' ? { status: 'completed' } : { needs_return: true });
+  const { rows } = await sql<{ step: string; status: string; provider_id: string }>`
+    select step, status, provider_id from payout_attempt where payout_id = ${id} and step = 'bank_payout'`.execute(
+    database.orm.em.fork().getKysely(),
+  );
+  expect(rows).toEqual([{ step: 'bank_payout', status: 'succeeded', provider_id: made }]);
+});
+
 test('a try that another one has overtaken cannot call off what that one sent', async () => {
   const id = await reserved();
   const [reading, sent] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];

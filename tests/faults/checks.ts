@@ -69,6 +69,7 @@ function wrongPayee({ creatorId, amount, failingNumber }: Payee, evidence: Evide
     ...of('status', payout.status, paid ? 'completed' : 'failed'),
     ...of('needs_return', payout.needs_return, false),
     ...of('amount', payout.amount, amount),
+    ...of('steps without an end', payout.unended, 0),
     ...of('line items', payout.lines, paid ? amount : 0n),
     ...of('available', available, paid ? 0n : amount),
     ...of('in_payout', inPayout, 0n),

@@ -17,6 +17,8 @@ export interface PayoutRow {
   failure_code: string | null;
   /** Sum of the line items that are in force. */
   lines: bigint;
+  /** Steps of the last attempt of which nobody wrote down how they ended. */
+  unended: number;
 }
 
 export interface Balances {
@@ -75,7 +77,9 @@ export async function gather(world: World): Promise<Evidence> {
 export async function readPayouts({ orm }: World): Promise<PayoutRow[]> {
   const { rows } = await sql<Omit<PayoutRow, 'amount' | 'lines'> & { amount: string; lines: string }>`
     select p.id, p.creator_id, p.run_id, p.status, p.needs_return, p.amount, p.attempt, p.failure_code,
-           (select coalesce(sum(net), 0) from payout_line_item l where l.payout_id = p.id and l.released_at is null) as lines
+           (select coalesce(sum(net), 0) from payout_line_item l where l.payout_id = p.id and l.released_at is null) as lines,
+           (select count(*)::int from payout_attempt a
+             where a.payout_id = p.id and a.attempt = p.attempt and a.status in ('started', 'unknown')) as unended
       from payout p order by p.id`.execute(orm.em.fork().getKysely());
   return rows.map((row) => ({ ...row, amount: BigInt(row.amount), lines: BigInt(row.lines) }));
 }
