@@ -21,10 +21,7 @@ export interface SkippedTime {
 /** A Temporal server of its own on which time passes while nothing happens, with workers for these activities. One call per test file. */
 export async function skipTime(activitiesOf: (client: Client) => object): Promise<SkippedTime> {
   Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
-  const path = process.env['TEST_TIME_SKIPPING_SERVER'];
-  const environment = await TestWorkflowEnvironment.createTimeSkipping(
-    path ? { server: { executable: { type: 'existing-path', path } } } : {},
-  );
+  const environment = await startServer(5);
   const { client, nativeConnection: connection } = environment;
   await addSearchAttributes(environment);
   const bundle = process.env['TEST_WORKFLOW_BUNDLE'];
@@ -53,6 +50,19 @@ export async function skipTime(activitiesOf: (client: Client) => object): Promis
       await environment.teardown();
     },
   };
+}
+
+/** The SDK gives the server five seconds, which are not enough for its JVM where everything else is busy too. */
+async function startServer(attempts: number): Promise<TestWorkflowEnvironment> {
+  const path = process.env['TEST_TIME_SKIPPING_SERVER'];
+  try {
+    return await TestWorkflowEnvironment.createTimeSkipping(
+      path ? { server: { executable: { type: 'existing-path', path } } } : {},
+    );
+  } catch (error) {
+    if (attempts <= 1) throw error;
+    return startServer(attempts - 1);
+  }
 }
 
 const { INDEXED_VALUE_TYPE_BOOL, INDEXED_VALUE_TYPE_KEYWORD } = temporal.api.enums.v1.IndexedValueType;
