@@ -17,6 +17,7 @@ export interface Section {
   notes: string[];
 }
 
+const MISSED = '**missed**';
 const RESULTS = new URL('RESULTS.md', import.meta.url);
 
 const HEAD = `# What the benchmark measured
@@ -29,7 +30,7 @@ settings of \`npm start\`. Absolute rates are this machine's; compare ratios.
 export function verdict({ value, target }: Finding): string {
   if (target === undefined) return '';
   const met = 'atLeast' in target ? value >= target.atLeast : value <= target.atMost;
-  return met ? 'met' : '**missed**';
+  return met ? 'met' : MISSED;
 }
 
 function targetText({ target }: Finding): string {
@@ -64,7 +65,20 @@ ${section.notes.map((note) => `- ${note}`).join('\n')}
   const titleOf = (part: string) => part.slice(3, part.indexOf('\n'));
   const kept = others.filter((part) => titleOf(part) !== section.title).map((part) => `${part.trim()}\n`);
   const sections = [...kept, text].toSorted((a, b) => titleOf(a).localeCompare(titleOf(b)));
-  writeFileSync(RESULTS, [HEAD, ...sections].join('\n'));
+  writeFileSync(RESULTS, [HEAD, summary(sections), ...sections].join('\n'));
+}
+
+/** Which targets were missed when they were last measured. */
+function summary(sections: string[]): string {
+  const missed = sections.flatMap((section) => section.split('\n').filter((line) => line.includes(MISSED)));
+  if (missed.length === 0) return 'Every target was met.\n';
+  const names = missed.map((line) => line.split(' | ').slice(0, 3));
+  return [
+    'Missed:',
+    '',
+    ...names.map(([what = '', value = '', target = '']) => `- ${what.replace('| ', '')}: ${value}, target ${target}`),
+    '',
+  ].join('\n');
 }
 
 export function machine(): string {
