@@ -8,7 +8,7 @@ import { registrationRoles } from '../domain/roles.ts';
 import type { App } from './app.ts';
 import { hashPassword, isPassword } from './passwords.ts';
 import { ACCESS_TOKEN_SECONDS } from './plugins/authentication.ts';
-import { applyHourlyLimit, applyLimit, limitOf } from './plugins/rate-limits.ts';
+import { applyHourlyLimit, applyLimit, limitOf, networkOf } from './plugins/rate-limits.ts';
 import { requireUser } from './principal.ts';
 import { noContent, oneOf, strict } from './schemas.ts';
 import { userSchema, userView } from './user-view.ts';
@@ -148,13 +148,15 @@ export function authRoutes(app: App): void {
 async function limitRegistrations(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const { principal, ip } = request;
   const imports = principal?.kind === 'api_key' && principal.scopes.includes('users:register');
-  const limit = imports ? limitOf(request) : { key: `register:${ip}`, max: REGISTRATIONS_PER_HOUR };
+  const limit = imports ? limitOf(request) : { key: `register:${networkOf(ip)}`, max: REGISTRATIONS_PER_HOUR };
   await applyHourlyLimit(request, reply, limit);
 }
 
 /** Hashed: the counters hold no addresses of people. */
 function loginKey(ip: string, email: string): string {
-  return `login:${createHash('sha256').update(`${ip} ${email.toLowerCase()}`).digest('base64url')}`;
+  return `login:${createHash('sha256')
+    .update(`${networkOf(ip)} ${email.toLowerCase()}`)
+    .digest('base64url')}`;
 }
 
 function tokens(app: App, session: RefreshedSession, user: UserRecord) {

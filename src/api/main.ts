@@ -1,3 +1,4 @@
+import { deleteExpired } from '../database/housekeeping.ts';
 import { openOrm } from '../database/orm.ts';
 import { databaseUrls } from '../database/url.ts';
 import type { Settings } from '../config.ts';
@@ -7,6 +8,7 @@ import { ensureFirstAdmin } from './first-admin.ts';
 import { buildApp, type App } from './server.ts';
 
 const IDLE_SWEEP_MS = 50;
+const HOUSEKEEPING_MS = 3_600_000;
 
 /**
  * The API process: resolves when it listens. It starts while Temporal is away, answers what needs it with 503 meanwhile, and finds it
@@ -16,8 +18,14 @@ export async function runApi(settings: Settings): Promise<{ url: string; close: 
   const orm = await openOrm(databaseUrls(settings).app, settings.databasePoolSize);
   const temporal = await connectTemporal(settings, { lazy: true });
   const logger = createLogger(settings.logLevel);
+  const housekeeping = setInterval(() => {
+    deleteExpired(orm.em.fork()).catch((error: unknown) => {
+      logger.warn({ err: error }, 'what has expired could not be removed');
+    });
+  }, HOUSEKEEPING_MS);
   let app: App | undefined;
   const close = async () => {
+    clearInterval(housekeeping);
     if (app) await closeServer(app);
     await temporal.close();
     await orm.close(true);

@@ -90,6 +90,13 @@ describe('every refusal is problem+json', () => {
     ]);
   });
 
+  test('a client may announce JSON and send nothing', async () => {
+    const user = await api.user('fan');
+    const headers = { authorization: `Bearer ${user.token}`, 'content-type': 'application/json' };
+    const logout = await api.app.inject({ method: 'POST', url: '/api/v1/auth/logout', headers, payload: '' });
+    expect(logout.statusCode).toBe(204);
+  });
+
   test('the request id of the caller is kept where it is a usable one', async () => {
     const id = async (sent: string) =>
       (await api.as().get('/nothing', { 'x-request-id': sent })).headers['x-request-id'];

@@ -50,7 +50,9 @@ describe('the description', () => {
 
   test('lists every route but the aliases and the page itself', () => {
     const hidden = api.app.declaredRoutes.filter(({ schema }) => schema.hide === true).map(({ url }) => url);
-    expect(hidden.filter((url) => !/^\/(?:docs|openapi\.json|creators|payouts|transactions|codec)/.test(url))).toEqual([]);
+    expect(hidden.filter((url) => !/^\/(?:docs|openapi\.json|creators|payouts|transactions|codec)/.test(url))).toEqual(
+      [],
+    );
     const isShown = ({ method, schema }: DeclaredRoute) => method !== 'HEAD' && schema.hide !== true;
     const declared = api.app.declaredRoutes.filter(isShown).map(({ method, url }) => `${method} ${url}`);
     const shown = operations.map(

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
+import { networkOf } from '../../src/api/plugins/rate-limits.ts';
 import { buildApp } from '../../src/api/server.ts';
+import { deleteExpired } from '../../src/database/housekeeping.ts';
 import { createTestApi, type Caller, type TestApi } from '../support/api.ts';
 
 let api: TestApi;
@@ -77,6 +79,18 @@ describe('requests an hour', () => {
   });
 });
 
+test.each([
+  ['198.51.100.7', '198.51.100.7'],
+  ['::ffff:198.51.100.7', '198.51.100.7'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+  ['2001:0db8:0001:0002::6', '2001:db8:1:2::/64'],
+  ['2001:db8::1', '2001:db8:0:0::/64'],
+  ['::1', '0:0:0:0::/64'],
+  ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+])('%s is counted as %s', (ip, network) => {
+  expect(networkOf(ip)).toBe(network);
+});
+
 describe('registrations', () => {
   test('60 an hour from an address; a service that imports people is counted as itself', async () => {
     const address = { 'x-forwarded-for': '198.51.100.7' };
@@ -110,4 +124,28 @@ test('RATE_LIMIT_FACTOR 0 turns them off', async () => {
   } finally {
     await own.close();
   }
+});
+
+test('what has expired is removed, and nothing else', async () => {
+  const fan = await api.user('fan');
+  const kysely = api.database.orm.em.fork().getKysely();
+  await api.as(fan).get('/api/v1/auth/me');
+  await sql`insert into rate_limit (key, hits, resets_at) values ('old', 1, now() - interval '1 second')`.execute(
+    kysely,
+  );
+  await sql`
+    insert into user_session (user_id, token_hash, expires_at) values (${fan.id}, 'old', now() - interval '1 second')`.execute(
+    kysely,
+  );
+  await sql`
+    insert into idempotency_record (principal, key, method, path, body_hash, locked_until, expires_at)
+    values ('user:1', 'old', 'POST', '/', '', now(), now() - interval '1 second'), ('user:1', 'new', 'POST', '/', '', now(), now() + interval '1 day')
+  `.execute(kysely);
+  await deleteExpired(api.database.orm.em.fork());
+  const { rows } = await sql<{ left: string[] }>`
+    select array(select key from rate_limit where key in ('old', ${`user:${fan.id}`})) || array(select key from idempotency_record)
+        || array(select encode(token_hash, 'escape') from user_session where user_id = ${fan.id}) as left`.execute(
+    kysely,
+  );
+  expect(rows[0]?.left).toEqual([`user:${fan.id}`, 'new', '\\000']);
 });

@@ -11,8 +11,29 @@ export function createLogger(level: string): Logger {
     redact: ['*.password', '*.authorization', '*.refresh_token', '*.access_token', '*.bank_account'],
     serializers: {
       req: (request: FastifyRequest) => ({ method: request.method, route: request.routeOptions.url }),
+      err: describeError,
     },
   });
+}
+
+interface Described {
+  name: string;
+  message: string;
+  code: unknown;
+  constraint: unknown;
+  stack: string[];
+  cause: Described | undefined;
+}
+
+/** What happened and where, without the values: PostgreSQL's details quote the row that it refused. */
+function describeError(error: unknown): Described | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  const { name, message, code, constraint, stack, cause } = error as Record<string, unknown>;
+  const [summary = ''] = String(message).split('\n - detail: ');
+  const frames = String(stack)
+    .split('\n')
+    .filter((line) => line.startsWith('    at '));
+  return { name: String(name), message: summary, code, constraint, stack: frames, cause: describeError(cause) };
 }
 
 /** The caller's `X-Request-Id` where it is usable, else a new one; it is in each log line and in the answer. */

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { countHit } from '../../database/rate-limits.ts';
 import { Problem } from '../../domain/problems.ts';
@@ -47,7 +48,22 @@ export async function applyLimit(request: FastifyRequest, reply: FastifyReply, l
 
 /** What counts for a caller on a route without a limit of its own. */
 export function limitOf({ principal, ip }: FastifyRequest): Omit<Limit, 'seconds'> {
-  if (!principal) return { key: `address:${ip}`, max: anonymousLimit };
+  if (!principal) return { key: `address:${networkOf(ip)}`, max: anonymousLimit };
   if (principal.kind === 'api_key') return { key: `api_key:${principal.keyId}`, max: staffLimit };
   return { key: `user:${principal.userId}`, max: isStaff(principal.roles) ? staffLimit : tierLimits[principal.tier] };
+}
+
+/** An address, or for IPv6 its first 64 bits: whoever has one address there has them all. */
+export function networkOf(ip: string): string {
+  if (!isIPv6(ip)) return ip;
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip)?.[1];
+  if (mapped !== undefined) return mapped;
+  const [head = '', tail = ''] = ip.split('%')[0]!.split('::');
+  const groups = (text: string) => text.split(':').filter((group) => group !== '');
+  const missing = Math.max(0, 8 - groups(head).length - groups(tail).length);
+  const all = [...groups(head), ...Array.from({ length: missing }, () => '0'), ...groups(tail)];
+  return `${all
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')}::/64`;
 }

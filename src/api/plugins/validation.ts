@@ -21,6 +21,12 @@ export function validation(app: App): void {
     if (request.routeOptions.schema?.body && (request.body === undefined || request.body === null)) request.body = {};
     done();
   });
+  // many clients announce JSON and send nothing
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, text, done) => {
+    if (text === '') done(null, undefined);
+    else void parse(request, text.toString(), done);
+  });
   app.setValidatorCompiler(({ schema, httpPart }) => (httpPart === 'body' ? body : text).compile(schema as object));
 }
 
