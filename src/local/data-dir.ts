@@ -3,7 +3,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { endProcesses } from './end-processes.ts';
-import { StartError } from './errors.ts';
+import { hasCode, property, StartError } from './errors.ts';
 import { identify, type ProcessIdentity } from './identity.ts';
 import { releaseLock, takeLock } from './lock.ts';
 
@@ -23,7 +23,7 @@ export interface DataDir {
 export async function claimDataDir(folder: string): Promise<DataDir> {
   const path = resolve(folder);
   const lock = join(path, 'owner.json');
-  const holder = takeLock(lock);
+  const holder = take(lock);
   if (holder) {
     const advice = 'stop that one or set DATA_DIR to another folder';
     throw new StartError(`${path} is in use by process ${holder.pid}; ${advice}.`);
@@ -47,6 +47,15 @@ export async function claimDataDir(folder: string): Promise<DataDir> {
       releaseLock(lock);
     },
   };
+}
+
+function take(lock: string): ProcessIdentity | undefined {
+  try {
+    return takeLock(lock);
+  } catch (error) {
+    if (!hasCode(error, 'EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'ENOSPC')) throw error;
+    throw new StartError(`DATA_DIR cannot be used: ${String(property(error, 'message'))}.`, { cause: error });
+  }
 }
 
 function startGuardian(): { tell: (line: string) => void; dismiss: () => void } {

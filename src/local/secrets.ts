@@ -5,6 +5,9 @@ import { join } from 'node:path';
 /** The first admin where `ADMIN_EMAIL` is not set. */
 const DEFAULT_ADMIN_EMAIL = 'admin@stipend.local';
 
+/** Chosen when the embedded database was made; a later one in the environment is some other database's. */
+const EMBEDDED_DATABASE = 'POSTGRES_PASSWORD';
+
 const GENERATORS = {
   JWT_SECRET: () => randomBytes(32).toString('base64url'),
   STRIPE_SECRET_KEY: () => `sk_test_${randomBytes(24).toString('hex')}`,
@@ -13,7 +16,7 @@ const GENERATORS = {
   ENCRYPTION_KEYS: () => `local:${randomBytes(32).toString('base64')}`,
   ADMIN_EMAIL: () => DEFAULT_ADMIN_EMAIL,
   ADMIN_PASSWORD: () => randomBytes(12).toString('base64url'),
-  POSTGRES_PASSWORD: () => randomBytes(24).toString('base64url'),
+  [EMBEDDED_DATABASE]: () => randomBytes(24).toString('base64url'),
 } as const;
 
 export type Secrets = Record<keyof typeof GENERATORS, string>;
@@ -38,7 +41,7 @@ function given(env: NodeJS.ProcessEnv): Partial<Secrets> {
   const result: Partial<Secrets> = {};
   for (const [name] of entries(GENERATORS)) {
     const value = env[name]?.trim();
-    if (value) result[name] = value;
+    if (value && name !== EMBEDDED_DATABASE) result[name] = value;
   }
   return result;
 }

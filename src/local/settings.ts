@@ -13,6 +13,8 @@ export interface LocalSettings {
   dataDir: string;
   host: string;
   ports: { api: number; postgres: number; temporal: number; temporalUi: number; sandbox: number; workerHealth: number };
+  apiUrl: string;
+  sandboxUrl: string;
   temporalUiUrl: string;
   temporalNamespace: string;
   /** Given: nothing is started in its place. */
@@ -38,6 +40,8 @@ export async function readLocalSettings(env: NodeJS.ProcessEnv): Promise<LocalSe
       sandbox: read.port('SANDBOX_PORT', 4010),
       workerHealth: read.port('WORKER_HEALTH_PORT', 0),
     },
+    apiUrl: '',
+    sandboxUrl: '',
     temporalUiUrl: '',
     temporalNamespace: read.text('TEMPORAL_NAMESPACE', 'default'),
     databaseUrl: read.optional('DATABASE_URL'),
@@ -50,8 +54,16 @@ export async function readLocalSettings(env: NodeJS.ProcessEnv): Promise<LocalSe
   for (const name of Object.keys(settings.ports) as (keyof LocalSettings['ports'])[]) {
     settings.ports[name] ||= await freePort();
   }
+  settings.apiUrl = urlOf(settings.host, settings.ports.api);
+  settings.sandboxUrl = urlOf(settings.host, settings.ports.sandbox);
   settings.temporalUiUrl = read.text('TEMPORAL_UI_URL', `http://127.0.0.1:${settings.ports.temporalUi}`);
   return settings;
+}
+
+/** Who listens on all addresses is asked at the loopback one. */
+function urlOf(host: string, port: number): string {
+  const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }
 
 /** @throws StartError naming the first port that is busy, of those that the stack will listen on. */
@@ -73,15 +85,14 @@ export async function checkPorts({ ports, databaseUrl, temporalAddress }: LocalS
 export function productEnv(local: LocalSettings, secrets: Secrets): Record<string, string> {
   const { ports } = local;
   const { POSTGRES_PASSWORD: password, ...shared } = secrets;
-  const sandbox = `http://127.0.0.1:${ports.sandbox}`;
-  const stripeApiBase = local.stripeApiBase ?? (local.ownStripeKey ? undefined : sandbox);
+  const stripeApiBase = local.stripeApiBase ?? (local.ownStripeKey ? undefined : local.sandboxUrl);
   return {
     ...shared,
     HOST: local.host,
     PORT: String(ports.api),
     DATA_DIR: local.dataDir,
     SANDBOX_PORT: String(ports.sandbox),
-    SANDBOX_STRIPE_WEBHOOK_URL: `http://127.0.0.1:${ports.api}/webhooks/stripe`,
+    SANDBOX_STRIPE_WEBHOOK_URL: `${local.apiUrl}/webhooks/stripe`,
     WORKER_HEALTH_PORT: String(ports.workerHealth),
     DATABASE_URL: local.databaseUrl ?? superuserUrl({ port: ports.postgres, password }, DATABASE),
     TEMPORAL_ADDRESS: local.temporalAddress ?? `127.0.0.1:${ports.temporal}`,

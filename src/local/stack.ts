@@ -95,8 +95,8 @@ export class Stack {
     this.#parts = parts;
     this.env = parts.env;
     this.dataDir = dataDir.path;
-    this.apiUrl = `http://127.0.0.1:${settings.ports.api}`;
-    this.sandboxUrl = `http://127.0.0.1:${settings.ports.sandbox}`;
+    this.apiUrl = settings.apiUrl;
+    this.sandboxUrl = settings.sandboxUrl;
     this.temporalUiUrl = settings.temporalUiUrl;
     this.admin = { email: secrets.ADMIN_EMAIL, password: secrets.ADMIN_PASSWORD };
     this.processes = new Processes({

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StartError } from './errors.ts';
 import { signalGroup } from './identity.ts';
@@ -28,6 +28,8 @@ const FIRST_RESTART_MS = 200;
 const LONGEST_RESTART_MS = 10_000;
 /** After this long a crash counts as the first one again. */
 const STABLE_MS = 30_000;
+/** In bytes; at a start, a larger one is put aside in place of the one before. */
+const LARGEST_LOG = 50_000_000;
 
 /** One process of a `Processes`, with what is needed to end it, to start it again and to say what went wrong. */
 export class Supervised {
@@ -92,6 +94,9 @@ export class Supervised {
 
   #spawn(): void {
     if (this.#stopping) return;
+    if (existsSync(this.logFile) && statSync(this.logFile).size > LARGEST_LOG) {
+      renameSync(this.logFile, `${this.logFile}.old`);
+    }
     const log = openSync(this.logFile, 'a');
     this.#logStart = statSync(this.logFile).size;
     const { command, args, cwd, env, user } = this.#spec;

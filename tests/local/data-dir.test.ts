@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from '@jest/globals';
 import { claimDataDir, type DataDir } from '../../src/local/data-dir.ts';
@@ -66,4 +67,10 @@ test('a folder that was released can be claimed again', async () => {
   (await claimDataDir(folder)).release();
   claimed = await claimDataDir(folder);
   expect(claimed.path).toBe(folder);
+});
+
+test('a folder that cannot be made is one sentence', async () => {
+  const file = join(temporaryFolder(), 'file');
+  writeFileSync(file, '');
+  await expect(claimDataDir(join(file, 'data'))).rejects.toThrow(/^DATA_DIR cannot be used: .*file/);
 });

@@ -20,3 +20,9 @@ test('what the environment gives is used and not kept', () => {
   expect(readFileSync(join(folder, 'secrets.json'), 'utf8')).not.toContain(given.ADMIN_PASSWORD);
   expect(localSecrets({ JWT_SECRET: '  ' }, folder).JWT_SECRET).not.toBe(given.JWT_SECRET);
 });
+
+test('the password of the embedded database is the one that its data were made with', () => {
+  const folder = temporaryFolder();
+  const { POSTGRES_PASSWORD: made } = localSecrets({}, folder);
+  expect(localSecrets({ POSTGRES_PASSWORD: 'of docker compose' }, folder).POSTGRES_PASSWORD).toBe(made);
+});
