@@ -126,10 +126,12 @@ export async function runningWorkflows({ temporal }: World): Promise<Running[]> 
   return found;
 }
 
+/** A question that ran out of time is no breakage: whoever asked was told to ask again, and did. */
 async function brokenWorkflows({ temporal }: World): Promise<string[]> {
   const found: string[] = [];
   const query = `ExecutionStatus IN ('Failed', 'TimedOut', 'Terminated', 'Canceled')`;
-  for await (const { workflowId, status } of temporal.client.workflow.list({ query })) {
+  for await (const { type, workflowId, status } of temporal.client.workflow.list({ query })) {
+    if (type === 'requestPayoutRun' && status.name === 'TIMED_OUT') continue;
     found.push(`${workflowId} ended as ${status.name}`);
   }
   return found;
