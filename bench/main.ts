@@ -1,4 +1,5 @@
 /** `npm run bench`, or `npm run bench -- ledger ingest payouts`: measures, prints a table, and writes RESULTS.md. */
+import { cpus } from 'node:os';
 import type { Stack } from '../src/local/stack.ts';
 import { load, machine, table, writeSection, type Section } from './findings.ts';
 import { describePostgres, withInstallation, type Part } from './installation.ts';
@@ -22,6 +23,12 @@ const benches: Record<string, Bench> = {
   },
 };
 
+/** Ratios hold up against other work on the machine only so far. */
+function caution(loadBefore: string): string {
+  if (Number(loadBefore) < cpus().length) return '';
+  return ' **The machine was busy with other work when this was measured: measure again before relying on it.**';
+}
+
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !Object.hasOwn(benches, name));
 if (unknown.length > 0) {
@@ -40,7 +47,7 @@ for (const [name, bench] of Object.entries(benches)) {
     const minutes = ((Date.now() - startedAt.getTime()) / 60_000).toFixed(1);
     writeSection(
       section,
-      `Measured ${startedAt.toISOString().slice(0, 16)}Z in ${minutes} min on ${machine()}; load average ${loadBefore} before, ${load()} after. ${postgres}.`,
+      `Measured ${startedAt.toISOString().slice(0, 16)}Z in ${minutes} min on ${machine()}; load average ${loadBefore} before, ${load()} after. ${postgres}.${caution(loadBefore)}`,
     );
     console.log(`${table(section.findings)}\n`);
   });

@@ -170,7 +170,7 @@ export class Stack {
   }
 
   async #sandbox(): Promise<void> {
-    const ready = `${this.sandboxUrl}/_sandbox/journal`;
+    const ready = `${this.sandboxUrl}/_sandbox/health`;
     await this.processes.start({ ...this.#node('sandbox', ['src/sandbox/main.ts']), isReady: () => answers(ready) });
   }
 
