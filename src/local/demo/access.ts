@@ -10,8 +10,6 @@ import { Sandbox } from './sandbox.ts';
 
 /** How the main job reaches everything that it works with. */
 export interface Access {
-  /** As nobody in particular. */
-  api: ApiClient;
   admin: ApiClient;
   /** With a key that may register people and report counts. */
   service: ApiClient;
@@ -42,7 +40,7 @@ export async function withAccess<T>(options: AccessOptions, work: (access: Acces
   const sandbox = new Sandbox(options.sandboxUrl, settings.stripe.secretKey);
   try {
     const service = api.as(key.key);
-    return await work({ api, admin, service, sandbox, temporal: temporal.client, orm, settings });
+    return await work({ admin, service, sandbox, temporal: temporal.client, orm, settings });
   } finally {
     await admin.delete(`/api/v1/admin/api-keys/${key.id}`);
     await orm.close(true);
@@ -52,12 +50,11 @@ export async function withAccess<T>(options: AccessOptions, work: (access: Acces
 
 interface Signed {
   access_token: string;
-  user: { id: string; creator_id: string | null };
+  user: { creator_id: string | null };
 }
 
 export interface Person {
   api: ApiClient;
-  userId: string;
   creatorId: string | null;
 }
 
@@ -81,7 +78,7 @@ export async function enter({ service, settings }: Access, newcomer: Newcomer, k
   const { access_token: token, user } = await (known
     ? unlessRefused(login, 'unauthenticated', register)
     : unlessRefused(register, 'email_taken', login));
-  return { api: service.as(token), userId: user.id, creatorId: user.creator_id };
+  return { api: service.as(token), creatorId: user.creator_id };
 }
 
 /** What `ask` gives, or `otherwise` where it was refused with `code`. */

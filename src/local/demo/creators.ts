@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import { enter, type Access, type Person } from './access.ts';
 import { DemoError } from './errors.ts';
@@ -8,6 +9,8 @@ import { until } from './wait.ts';
 
 /** Enough to keep the provider's rate used while the others wait for answers. */
 const AT_ONCE = 24;
+/** About as long as the provider's word takes. */
+const WEBHOOK_MS = 500;
 const ACTIVATION_MS = 180_000;
 
 /** A channel with its login and its account at the provider. */
@@ -23,42 +26,55 @@ interface AccountStatus {
   status: string;
 }
 
+interface Arrival {
+  inputId: string;
+  /** An earlier run began with the same input. */
+  known: boolean;
+  say: (state: string) => void;
+}
+
 /** Registers every channel and opens its account with the provider, who reports by webhook that money can be sent to it. */
 export async function registerCreators(
   access: Access,
   channels: Channel[],
-  options: { inputId: string; known: boolean; say: (state: string) => void },
+  { inputId, known, say }: Arrival,
 ): Promise<Creator[]> {
   const limit = pLimit(AT_ONCE);
   let ready = 0;
-  return Promise.all(
-    channels.map(async (channel) => {
-      const creator = await limit(async () => {
-        const newcomer = {
-          email: emailOf(channel, options.inputId),
-          full_name: channel.name,
-          role: 'creator' as const,
-        };
-        return openAccount(access, channel, await enter(access, newcomer, options.known));
-      });
-      await becomesActive(creator);
-      ready += 1;
-      options.say(`${ready} of ${channels.length}`);
-      return creator;
-    }),
-  );
+  const register = async (channel: Channel): Promise<Creator> => {
+    const newcomer = { email: emailOf(channel, inputId), full_name: channel.name, role: 'creator' as const };
+    const { creator, isActive } = await limit(async () => {
+      const person = await enter(access, newcomer, known);
+      return openAccount(access, channel, person, known);
+    });
+    if (!isActive) await becomesActive(creator);
+    ready += 1;
+    say(`${ready} of ${channels.length}`);
+    return creator;
+  };
+  return Promise.all(channels.map(register));
 }
 
 function emailOf({ name }: Channel, inputId: string): string {
   return `${createHash('sha256').update(name).digest('hex').slice(0, 16)}@${inputId}.example`;
 }
 
-async function openAccount({ sandbox }: Access, channel: Channel, { api, creatorId }: Person): Promise<Creator> {
-  if (creatorId === null) throw new DemoError(`${channel.name} has no creator profile.`);
-  const found = await api.get<AccountStatus>('/api/v1/accounts/status');
-  const accountId = found.account_id ?? (await onboard(api));
-  if (found.status !== 'active') await sandbox.completeOnboarding(accountId);
-  return { channel, api, id: creatorId, accountId };
+async function openAccount(
+  { sandbox }: Access,
+  channel: Channel,
+  { api, creatorId: id }: Person,
+  known: boolean,
+): Promise<{ creator: Creator; isActive: boolean }> {
+  if (id === null) throw new DemoError(`${channel.name} has no creator profile.`);
+  const found = known ? await accountOf(api) : undefined;
+  const accountId = found?.account_id ?? (await onboard(api));
+  const isActive = found?.status === 'active';
+  if (!isActive) await sandbox.completeOnboarding(accountId);
+  return { creator: { channel, api, id, accountId }, isActive };
+}
+
+function accountOf(api: ApiClient): Promise<AccountStatus> {
+  return api.get<AccountStatus>('/api/v1/accounts/status');
 }
 
 async function onboard(api: ApiClient): Promise<string> {
@@ -67,10 +83,8 @@ async function onboard(api: ApiClient): Promise<string> {
 }
 
 async function becomesActive({ api, channel }: Creator): Promise<void> {
-  const isActive = async () => {
-    const { status } = await api.get<AccountStatus>('/api/v1/accounts/status');
-    return status === 'active' || undefined;
-  };
+  const isActive = async () => (await accountOf(api)).status === 'active' || undefined;
   const what = `the payment account of ${channel.name} to become active`;
-  await until(isActive, { what, firstPauseMs: 500, giveUpAfterMs: ACTIVATION_MS });
+  await sleep(WEBHOOK_MS);
+  await until(isActive, { what, firstPauseMs: WEBHOOK_MS, giveUpAfterMs: ACTIVATION_MS });
 }
