@@ -50,10 +50,17 @@ export function createCampaignActivities({ orm, client }: { orm: MikroORM; clien
       let after = (Context.current().info.heartbeatDetails as string | undefined) ?? null;
       for (;;) {
         const ids = await participationsOf(orm.em.fork(), campaignId, after);
-        await Promise.all(ids.map((id) => limit(() => tell(client, id))));
+        const done = after;
+        await Promise.all(
+          ids.map((id) =>
+            limit(async () => {
+              await tell(client, id);
+              Context.current().heartbeat(done);
+            }),
+          ),
+        );
         after = ids.at(-1) ?? after;
         if (ids.length < PARTICIPATIONS_PER_PAGE) return;
-        Context.current().heartbeat(after);
       }
     },
   };

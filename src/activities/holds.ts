@@ -27,13 +27,19 @@ export function createHoldActivities({ orm, client }: { orm: MikroORM; client: C
       for (;;) {
         const holds = await holdsToStart(orm.em.fork());
         const unstarted = holds.filter(({ covered }) => !covered);
-        await Promise.all(unstarted.map((hold) => limit(() => startHold(client, hold))));
+        await Promise.all(
+          unstarted.map((hold) =>
+            limit(async () => {
+              await startHold(client, hold);
+              Context.current().heartbeat();
+            }),
+          ),
+        );
         await markStarted(
           orm.em.fork(),
           holds.flatMap(({ earning_ids: ids }) => ids),
         );
         started += unstarted.length;
-        Context.current().heartbeat();
         if (holds.length < HOLDS_PER_PAGE) return started;
       }
     },

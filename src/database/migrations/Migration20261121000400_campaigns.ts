@@ -27,7 +27,7 @@ export class Migration20261121000400_campaigns extends Migration {
         allowlist uuid[] not null default '{}',
         status text not null default 'draft' check (status in ('draft', 'reviewing', 'published', 'completed')),
         funded bigint not null default 0 check (funded >= 0),
-        spent bigint not null default 0 check (spent between 0 and budget),
+        spent bigint not null default 0,
         slots_taken int not null default 0,
         last_request uuid null,
         created_at timestamptz not null default now(),
@@ -35,6 +35,7 @@ export class Migration20261121000400_campaigns extends Migration {
         published_at timestamptz null,
         completed_at timestamptz null,
         constraint campaign_ends_after_start check (ends_at > starts_at),
+        constraint campaign_not_overspent check (spent between 0 and budget),
         constraint campaign_slots_not_oversold check (slots_taken <= slots),
         constraint campaign_funded_before_published check (status in ('draft', 'reviewing') or funded >= budget)
       ) with (fillfactor = 80)`);
