@@ -1,21 +1,25 @@
 /** One program, three roles: `node src/main.ts api | worker | migrate`. */
-import { loadSettings, SettingsError, type Settings } from './config.ts';
+import { loadSettings, SettingsError } from './config.ts';
 import { migrate } from './database/migrate.ts';
 import { databaseUrls } from './database/url.ts';
 
-const roles: Record<string, (settings: Settings) => Promise<void>> = {
-  async api(settings) {
+const roles: Record<string, () => Promise<void>> = {
+  async api() {
     const { runApi } = await import('./api/main.ts');
-    const { close } = await runApi(settings);
+    const { close } = await runApi(loadSettings());
     onStop(close);
   },
-  async worker(settings) {
+  async worker() {
     const { runWorkers } = await import('./workers/main.ts');
-    const { stop, done } = await runWorkers(settings);
+    const { stop, done } = await runWorkers(loadSettings());
     onStop(stop);
     await done;
   },
-  migrate: (settings) => migrate(databaseUrls(settings)),
+  /** Needs the database and nothing else. */
+  migrate() {
+    const { DATABASE_URL: databaseUrl, MIGRATION_DATABASE_URL: migrationDatabaseUrl } = process.env;
+    return migrate(databaseUrls({ databaseUrl, migrationDatabaseUrl }));
+  },
 };
 
 function onStop(stop: () => Promise<void>): void {
@@ -43,7 +47,7 @@ const name = process.argv[2] ?? '';
 const role = Object.hasOwn(roles, name) ? roles[name] : undefined;
 if (!role) fail(new SettingsError(`Say which role to run: ${Object.keys(roles).join(', ')}`));
 try {
-  await role(loadSettings());
+  await role();
 } catch (error) {
   fail(error);
 }

@@ -1,4 +1,5 @@
 import { Client, Connection } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { DataConverter } from '@temporalio/common';
 import proto, { type temporal } from '@temporalio/proto';
 import { payloadCodecs } from './codec.ts';
@@ -38,12 +39,21 @@ const impatient = {
   },
 };
 
+/**
+ * What a server that is not on this machine asks for, from the SDK's own variables: `TEMPORAL_API_KEY`, `TEMPORAL_TLS` and
+ * `TEMPORAL_TLS_…` for certificates.
+ */
+export function connectionSecurity() {
+  const { tls, apiKey } = loadClientConnectConfig({ disableFile: true }).connectionOptions;
+  return { ...(tls !== undefined && { tls }), ...(apiKey !== undefined && { apiKey }) };
+}
+
 /** With `lazy`, connects at the first call and gives up soon: for a process that has to start and answer while Temporal is away. */
 export async function connectTemporal(settings: Settings, { lazy = false } = {}): Promise<TemporalClient> {
   const { address, namespace } = settings.temporal;
   const connection = lazy
-    ? Connection.lazy({ address, ...impatient })
-    : await Connection.connect({ address, connectTimeout: '10s' });
+    ? Connection.lazy({ address, ...connectionSecurity(), ...impatient })
+    : await Connection.connect({ address, ...connectionSecurity(), connectTimeout: '10s' });
   const client = new Client({ connection, namespace, dataConverter: dataConverter(settings) });
   return { client, close: () => connection.close() };
 }

@@ -19,7 +19,7 @@ interface Subject {
 export async function startOwnRuns(orm: MikroORM, client: Client, ids: string[]): Promise<void> {
   const { rows } = await sql<Subject>`
     select id, creator_id, run_id from payout
-     where id = any (${ids}::uuid[]) and (needs_return or status in ('failed', 'held', 'outcome_unknown') or (status = 'processing' and run_id is null))`.execute(
+     where id = any (${ids}::uuid[]) and (needs_return or status in ('failed', 'held', 'outcome_unknown') or (status in ('approved', 'processing') and (run_id is null or own_run)))`.execute(
     orm.em.fork().getKysely(),
   );
   await wake(client, rows);

@@ -119,15 +119,17 @@ export function createPayoutActivities({ orm, stripe, client, finalityWindowMs }
 
     /**
      * For payouts that nobody looks after: those in trouble get a run of their own, and the provider is asked about those whose word is
-     * overdue. What a crash left behind between two steps is found here.
+     * overdue. What a crash, or a run that somebody terminated, left behind between two steps is found here.
      */
     async careForPayouts({ runId = null }: { runId?: string | null } = {}): Promise<void> {
       const { rows } = await sql<{ id: string; in_trouble: boolean }>`
         select id, needs_return or status = 'outcome_unknown' or status in ('failed', 'held') as in_trouble from payout
-         where not own_run and (${runId}::uuid is null or run_id = ${runId}::uuid)
-           and (needs_return or status in ('outcome_unknown', 'failed', 'held')
+         where (${runId}::uuid is null or run_id = ${runId}::uuid) and (
+           own_run and polled_at < now() - interval '15 minutes'
+             and (needs_return or status in ('approved', 'processing', 'outcome_unknown'))
+           or not own_run and (needs_return or status in ('outcome_unknown', 'failed', 'held')
                 or (status = 'in_transit' and polled_at < now() - greatest(interval '30 seconds', least(interval '1 hour', (now() - created_at) / 4)))
-                or (status = 'processing' and run_id is null and updated_at < now() - interval '5 minutes'))
+                or (status = 'processing' and run_id is null and updated_at < now() - interval '5 minutes')))
          order by polled_at limit ${CARE_AT_ONCE}`.execute(orm.em.fork().getKysely());
       await startOwnRuns(
         orm,

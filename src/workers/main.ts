@@ -6,7 +6,7 @@ import type { Settings } from '../config.ts';
 import { openOrm } from '../database/orm.ts';
 import { databaseUrls } from '../database/url.ts';
 import { createStripeProvider } from '../providers/stripe/client.ts';
-import { connectTemporal, dataConverter, registerSearchAttributes } from '../temporal.ts';
+import { connectionSecurity, connectTemporal, dataConverter, registerSearchAttributes } from '../temporal.ts';
 import { queues } from '../workflows/contracts.ts';
 import { createActivities } from './activities.ts';
 import { activityErrors } from './interceptors.ts';
@@ -24,7 +24,7 @@ export async function runWorkers(settings: Settings): Promise<{ stop: () => Prom
   Runtime.install({ logger: workerLogger(settings.logLevel), shutdownSignals: [] });
   const orm = await openOrm(databaseUrls(settings).app, settings.databasePoolSize);
   const temporal = await connectTemporal(settings);
-  const connection = await NativeConnection.connect({ address: settings.temporal.address });
+  const connection = await NativeConnection.connect({ address: settings.temporal.address, ...connectionSecurity() });
   await registerSearchAttributes(temporal.client, settings.temporal.namespace);
   await ensureSchedules(temporal.client, settings);
   const stripe = createStripeProvider(settings.stripe);
@@ -50,9 +50,7 @@ export async function runWorkers(settings: Settings): Promise<{ stop: () => Prom
     Worker.create({ ...shared, taskQueue: queues.bulk, maxConcurrentActivityTaskExecutions: slots.bulk }),
   ]);
   const workers = [core, ...others];
-  const health = serveHealth(settings.workerHealthPort, () =>
-    workers.every((worker) => worker.getState() === 'RUNNING'),
-  );
+  const health = serveHealth(settings, () => workers.every((worker) => worker.getState() === 'RUNNING'));
   const running = Promise.all(workers.map((worker) => worker.run()));
 
   const done = running
@@ -78,11 +76,11 @@ function workflows(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
   return { workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)) };
 }
 
-function serveHealth(port: number, healthy: () => boolean): Server | undefined {
+function serveHealth({ workerHealthPort: port, host }: Settings, healthy: () => boolean): Server | undefined {
   if (port === 0) return undefined;
   const server = createServer((_request, response) => {
     response.writeHead(healthy() ? 200 : 503, { 'content-type': 'application/json' });
     response.end(JSON.stringify({ status: healthy() ? 'ok' : 'starting' }));
   });
-  return server.listen(port, '127.0.0.1');
+  return server.listen(port, host);
 }

@@ -94,11 +94,15 @@ export async function payout({ payoutId, request }: PayoutInput): Promise<string
   };
 
   let made: ApplicationFailure | true | undefined = request ? undefined : true;
-  setHandler(payoutRequested, async () => {
-    await condition(() => made !== undefined);
-    if (made instanceof ApplicationFailure) throw made;
-    return payoutId;
-  });
+  setHandler(
+    payoutRequested,
+    async () => {
+      await condition(() => made !== undefined);
+      if (made instanceof ApplicationFailure) throw made;
+      return payoutId;
+    },
+    { description: 'Answers when the payout is made; sent by the API' },
+  );
   if (request) made = await make(payoutId, request);
   if (made instanceof ApplicationFailure) {
     await condition(allHandlersFinished);

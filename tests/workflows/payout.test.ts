@@ -92,7 +92,7 @@ async function start({ creatorId }: Payee) {
 type Started = Awaited<ReturnType<typeof start>>;
 
 /** Lets workflow time pass until the payout is there; the provider needs moments of real time. */
-async function reach({ handle }: Started, status: string, step = '20s') {
+async function reach({ handle }: { handle: Pick<Started['handle'], 'query'> }, status: string, step = '20s') {
   return until(
     async () => {
       await time.pass(step);
@@ -197,6 +197,36 @@ test('an operator who gives no reason is refused', async () => {
   await expect(mute).rejects.toMatchObject({ cause: { message: expect.stringContaining('reason') } });
   await started.handle.executeUpdate(cancelPayout, { args: [{ actor: 'test', reason: 'done' }] });
   expect(await started.handle.result()).toBe('canceled');
+});
+
+test('a payout whose run somebody terminated while its outcome was unknown is looked after again', async () => {
+  const to = await payee();
+  const control = new ApiClient(sandbox.url);
+  const lost = { provider: 'stripe', path_pattern: '/v1/transfers', kind: 'timeout_after', times: 1, delay_ms: 50 };
+  await control.post('/_sandbox/faults', lost);
+  await control.post('/_sandbox/faults', { ...lost, kind: 'error_500', times: 1000 });
+  const started = await start(to);
+  await reach(started, 'outcome_unknown', '1s');
+  await started.handle.terminate('by mistake');
+  await fetch(`${sandbox.url}/_sandbox/faults`, { method: 'DELETE' });
+  await sql`update payout set polled_at = now() - interval '16 minutes' where id = ${started.payoutId}`.execute(
+    database.orm.em.fork().getKysely(),
+  );
+
+  const { orm } = database;
+  const { careForPayouts } = createPayoutActivities({
+    orm,
+    stripe,
+    client: time.client,
+    finalityWindowMs: FINALITY_MS,
+  });
+  await careForPayouts();
+  const again = {
+    ...started,
+    handle: time.client.workflow.getHandle<typeof payout>(workflowIds.payout(started.payoutId)),
+  };
+  await reach(again, 'completed');
+  expect(await available(to)).toBe(0n);
 });
 
 /** As the webhook inbox does, with the events that the provider lists. */
