@@ -10,6 +10,7 @@ import { beginAttempts, outcomeRecorder, type Batcher, type Outcome } from './pa
 /** Enough to keep the provider's rate busy whatever its latency; the provider's pace is kept by the client. */
 const CONCURRENCY = 48;
 const RATE_LIMIT_PAUSE_MS = 1000;
+const HEARTBEAT_MS = 5000;
 /** So long a request that we gave up waiting for may still arrive: a refusal of its repetition proves nothing before. */
 const IN_FLIGHT_MS = 120_000;
 
@@ -45,17 +46,19 @@ export async function payThroughStripe(ids: string[], context: PayContext): Prom
   const recorder = outcomeRecorder(context.orm, context.by);
   const limit = pLimit(CONCURRENCY);
   const failures: unknown[] = [];
+  // a call may take as long as Stripe takes; that this process lives has to be told more often
+  const beat = setInterval(context.heartbeat, HEARTBEAT_MS);
   await limit.map(payouts, async (payout) => {
     // nothing new begins after a failure, and what is under way ends before the next try begins
     if (failures.length > 0) return;
     try {
       context.signal.throwIfAborted();
       await payOne(payout, begun.get(payout.id), recorder, context);
-      context.heartbeat();
     } catch (error) {
       failures.push(error);
     }
   });
+  clearInterval(beat);
   if (failures.length > 0) throw failures[0];
 }
 

@@ -8,10 +8,12 @@ import {
   proxyActivities,
   setCurrentDetails,
   setHandler,
+  sleep,
   startChild,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { NewPayoutRun, PayoutRunActivities, PayoutRunView } from '../activities/payout-runs.ts';
 import type { PayoutActivities } from '../activities/payouts.ts';
 import type { PayoutSchedule } from '../domain/payouts.ts';
@@ -186,31 +188,50 @@ export async function scheduledPayoutRun({
   const { searchAttributes: attributes, startTime } = workflowInfo();
   const scheduled = attributes[TEMPORAL_SCHEDULED_START]?.[0];
   const at = scheduled instanceof Date ? scheduled : startTime;
-  const run = await begin({ schedule, currency, dryRun: false, creatorIds: null, requestedBy: 'schedule' }, at);
-  return run.handle.result();
+  const { runId, started } = await begin(
+    { schedule, currency, dryRun: false, creatorIds: null, requestedBy: 'schedule' },
+    at,
+  );
+  return started ? started.result() : ended(runId);
 }
 
 /** What staff ask for: makes the run, starts it and leaves it to itself. */
 export async function requestPayoutRun(request: PayoutRunRequest): Promise<{ runId: string; workflowId: string }> {
-  const { runId, handle } = await begin(request, workflowInfo().startTime);
-  return { runId, workflowId: handle.workflowId };
+  const { runId, workflowId } = await begin(request, workflowInfo().startTime);
+  return { runId, workflowId };
 }
 
 export type PayoutRunRequest = Omit<NewPayoutRun, 'at' | 'requestKey'>;
 
+/** Asked again, after a time-out or a reset, it finds the run that it began: `started` is missing then. */
 async function begin(request: PayoutRunRequest, at: Date) {
   const { schedule } = request;
   const run = await db.createPayoutRun({ ...request, at: at.toISOString(), requestKey: workflowInfo().workflowId });
-  const handle = await startChild(payoutRun, {
-    workflowId: workflowIds.payoutRun(schedule, run.period, run.sequence),
-    taskQueue: queues.core,
-    parentClosePolicy: 'ABANDON',
-    args: [{ runId: run.runId }],
-    staticSummary: `${request.dryRun ? 'Dry run of the ' : ''}${schedule} payouts of ${run.period}`,
-    typedSearchAttributes: [
-      { key: searchAttributes.payoutRunId, value: run.runId },
-      { key: searchAttributes.period, value: run.period },
-    ],
-  });
-  return { runId: run.runId, handle };
+  const workflowId = workflowIds.payoutRun(schedule, run.period, run.sequence);
+  try {
+    const started = await startChild(payoutRun, {
+      workflowId,
+      taskQueue: queues.core,
+      parentClosePolicy: 'ABANDON',
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      args: [{ runId: run.runId }],
+      staticSummary: `${request.dryRun ? 'Dry run of the ' : ''}${schedule} payouts of ${run.period}`,
+      typedSearchAttributes: [
+        { key: searchAttributes.payoutRunId, value: run.runId },
+        { key: searchAttributes.period, value: run.period },
+      ],
+    });
+    return { runId: run.runId, workflowId, started };
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return { runId: run.runId, workflowId };
+    throw error;
+  }
+}
+
+async function ended(runId: string): Promise<PayoutRunView> {
+  for (let round = 0; ; round += 1) {
+    const view = await db.loadPayoutRun(runId);
+    if (view.status === 'completed' || view.status === 'canceled') return view;
+    await sleep(pause(FIRST_PAUSE_MS, round));
+  }
 }
