@@ -233,6 +233,12 @@ describe('roles', () => {
     ]);
   });
 
+  test('nobody edits the audit log, not even the application', async () => {
+    const kysely = api.database.orm.em.fork().getKysely();
+    const attempts = [sql`update audit_log set actor = 'me'`, sql`delete from audit_log`, sql`truncate audit_log`];
+    for (const attempt of attempts) await expect(attempt.execute(kysely)).rejects.toThrow('permission denied');
+  });
+
   test.each([[['owner']], [[]], [['fan', 'fan']], ['fan']])('refuses %j', async (roles) => {
     const [admin, fan] = [await api.user('admin'), await api.user('fan')];
     expect((await api.as(admin).post(`/api/v1/admin/users/${fan.id}/roles`, { roles })).statusCode).toBe(400);
