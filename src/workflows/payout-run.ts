@@ -13,7 +13,11 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import {
+  defineSearchAttributeKey,
+  SearchAttributeType,
+  WorkflowExecutionAlreadyStartedError,
+} from '@temporalio/common';
 import type { NewPayoutRun, PayoutRunActivities, PayoutRunView } from '../activities/payout-runs.ts';
 import type { PayoutActivities } from '../activities/payouts.ts';
 import type { PayoutSchedule } from '../domain/payouts.ts';
@@ -57,6 +61,7 @@ const LONGEST_PAUSE_MS = 300_000;
 export async function payoutRun({ runId, next = 1, paused = false }: PayoutRunInput): Promise<PayoutRunView> {
   let view: PayoutRunView | undefined;
   let canceled = false;
+  const stopped = () => canceled;
   let changed = false;
 
   const setStatus = async (status: 'running' | 'paused' | 'canceled', request: OperatorRequest) => {
@@ -67,7 +72,7 @@ export async function payoutRun({ runId, next = 1, paused = false }: PayoutRunIn
   };
   const validator = (request: OperatorRequest) => {
     requireReason(request);
-    if (canceled) throw new Error('The run is canceled');
+    if (stopped()) throw new Error('The run is canceled');
   };
   setHandler(payoutRunProgress, () => view && { ...view, paused, begun: Math.min(next - 1, view.due) });
   setHandler(payoutRunChanged, () => {
@@ -94,12 +99,12 @@ export async function payoutRun({ runId, next = 1, paused = false }: PayoutRunIn
 
   await bulk.freezePayoutRun(runId);
   const frozen = await look();
-  if (!frozen.dryRun && !canceled) await enoughFunds();
+  if (!frozen.dryRun && !stopped()) await enoughFunds();
 
   const inFlight = new Set<Promise<void>>();
-  while (!frozen.dryRun && next <= frozen.due && !canceled) {
-    if (paused) await condition(() => !paused || canceled);
-    if (canceled) break;
+  while (!frozen.dryRun && next <= frozen.due && !stopped()) {
+    if (paused) await condition(() => !paused || stopped());
+    if (stopped()) break;
     const chunk = stripe.payRunChunk({ runId, from: next, to: Math.min(next + CHUNK - 1, frozen.due) });
     next += CHUNK;
     const ended: Promise<void> = chunk.finally(() => inFlight.delete(ended));
@@ -116,7 +121,7 @@ export async function payoutRun({ runId, next = 1, paused = false }: PayoutRunIn
   }
   await Promise.all(inFlight);
   const end = await settled();
-  if (!canceled)
+  if (!stopped())
     await db.setPayoutRunStatus({
       runId,
       status: 'completed',
@@ -124,14 +129,14 @@ export async function payoutRun({ runId, next = 1, paused = false }: PayoutRunIn
       reason: 'everybody due was paid or has a run of their own',
     });
   await condition(allHandlersFinished);
-  tell({ ...end, status: canceled ? 'canceled' : 'completed' }, false, next);
+  tell({ ...end, status: stopped() ? 'canceled' : 'completed' }, false, next);
   return look();
 
   /** Sending without enough money at the provider would fail payouts one by one; the run waits instead. */
   async function enoughFunds(): Promise<void> {
     for (let round = 0; ; round += 1) {
       const { enough, missing } = await stripeQuick.checkLiquidity(runId);
-      if (enough || canceled) break;
+      if (enough || stopped()) break;
       attention(true, 'checkLiquidity', `${missing} minor units are missing at the provider`);
       setCurrentDetails(`**waiting for funds** · ${missing} minor units are missing at the provider`);
       await changedWithin(pause(30_000, round));
@@ -150,7 +155,7 @@ export async function payoutRun({ runId, next = 1, paused = false }: PayoutRunIn
   }
 
   async function changedWithin(ms: number): Promise<void> {
-    await condition(() => changed || canceled, ms);
+    await condition(() => changed || stopped(), ms);
     changed = false;
   }
 }
@@ -175,7 +180,8 @@ function tell(view: PayoutRunView, paused: boolean, next: number): void {
   );
 }
 
-const TEMPORAL_SCHEDULED_START = 'TemporalScheduledStartTime';
+/** Set by the server on what a schedule starts. */
+const scheduledStartTime = defineSearchAttributeKey('TemporalScheduledStartTime', SearchAttributeType.DATETIME);
 
 /** What a Temporal Schedule starts: takes the period from the scheduled time, makes the run and waits for it. */
 export async function scheduledPayoutRun({
@@ -185,9 +191,8 @@ export async function scheduledPayoutRun({
   schedule: PayoutSchedule;
   currency: string;
 }): Promise<PayoutRunView> {
-  const { searchAttributes: attributes, startTime } = workflowInfo();
-  const scheduled = attributes[TEMPORAL_SCHEDULED_START]?.[0];
-  const at = scheduled instanceof Date ? scheduled : startTime;
+  const { typedSearchAttributes, startTime } = workflowInfo();
+  const at = typedSearchAttributes.get(scheduledStartTime) ?? startTime;
   const { runId, started } = await begin(
     { schedule, currency, dryRun: false, creatorIds: null, requestedBy: 'schedule' },
     at,

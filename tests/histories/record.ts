@@ -95,12 +95,12 @@ async function payouts(): Promise<void> {
 async function record(client: Client): Promise<void> {
   const found = new Map<string, WorkflowExecutionInfo[]>();
   for await (const execution of client.workflow.list()) {
-    if (execution.type.startsWith('temporal-') || (execution.historyLength ?? 0) > LONGEST_EVENTS) continue;
+    if (execution.type.startsWith('temporal-') || execution.historyLength > LONGEST_EVENTS) continue;
     const group = `${execution.type}/${execution.status.name.toLowerCase()}`;
     found.set(group, [...(found.get(group) ?? []), execution]);
   }
   for (const [group, executions] of found) {
-    executions.sort((a, b) => (b.historyLength ?? 0) - (a.historyLength ?? 0));
+    executions.sort((a, b) => b.historyLength - a.historyLength);
     for (const { workflowId, runId } of executions.slice(0, KEPT)) {
       const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
       const [type = '', end = ''] = group.split('/');

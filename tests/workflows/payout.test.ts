@@ -214,13 +214,13 @@ test('a payout whose run somebody terminated while its outcome was unknown is lo
   );
 
   const { orm } = database;
-  const { careForPayouts } = createPayoutActivities({
+  const activities = createPayoutActivities({
     orm,
     stripe,
     client: time.client,
     finalityWindowMs: FINALITY_MS,
   });
-  await careForPayouts();
+  await activities.careForPayouts();
   const again = {
     ...started,
     handle: time.client.workflow.getHandle<typeof payout>(workflowIds.payout(started.payoutId)),

@@ -93,7 +93,7 @@ export async function listPayoutRunItems(
   em: EntityManager,
   { runId, after, limit }: { runId: string; after: number; limit: number },
 ): Promise<PayoutRunItem[]> {
-  const { rows } = await sql<PayoutRunItem>`
+  const { rows } = await sql<Omit<PayoutRunItem, 'amount'> & { amount: string }>`
     select i.creator_id, i.ordinal, i.next_date, i.amount, i.payout_id,
            case when i.outcome = 'skipped' then 'skipped'
                 when p.status = 'completed' then 'paid'

@@ -55,7 +55,7 @@ export async function listPayouts(
   em: EntityManager,
   { creatorId, after, limit }: { creatorId: string; after: string | undefined; limit: number },
 ): Promise<PayoutRecord[]> {
-  const { rows } = await sql<PayoutRecord>`
+  const { rows } = await sql<Raw<PayoutRecord>>`
     select ${COLUMNS} from payout p
      where p.creator_id = ${creatorId} and (${after ?? null}::uuid is null or p.id < ${after ?? null}::uuid)
      order by p.id desc limit ${limit}`.execute(em.getKysely());
@@ -64,7 +64,7 @@ export async function listPayouts(
 
 /** With what it pays for, what happened to it and every call to a provider; in one round trip. */
 export async function findPayout(em: EntityManager, id: string): Promise<PayoutDetails | undefined> {
-  const { rows } = await sql<PayoutDetails>`
+  const { rows } = await sql<Raw<PayoutDetails>>`
     select ${COLUMNS}, p.own_run,
            (select to_jsonb(x) from (select r.schedule, r.period, r.sequence from payout_run r where r.id = p.run_id) x) as run,
            coalesce((select jsonb_agg(to_jsonb(x)) from (
@@ -80,4 +80,7 @@ export async function findPayout(em: EntityManager, id: string): Promise<PayoutD
   return rows[0] && exact(rows[0]);
 }
 
-const exact = <Row extends PayoutRecord>(row: Row): Row => ({ ...row, amount: BigInt(row.amount) });
+/** As PostgreSQL sends it: an int8 is text. */
+type Raw<Row> = Omit<Row, 'amount'> & { amount: string };
+
+const exact = <Row extends { amount: string }>(row: Row) => ({ ...row, amount: BigInt(row.amount) });
