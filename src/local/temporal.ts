@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Connection, isGrpcServiceError } from '@temporalio/client';
+import { connectionSecurity } from '../temporal.ts';
 import { buildOnce, cacheDir, type Build } from './build-cache.ts';
 import { StartError } from './errors.ts';
 import { findExecutable } from './executables.ts';
@@ -80,7 +81,7 @@ function cliArguments({ port, uiPort, namespace, codecEndpoint, sqliteFile }: Te
 
 /** Whether the server at `address` serves the namespace in all its parts: frontend, history and visibility. */
 export async function temporalAnswers(address: string, namespace: string): Promise<boolean> {
-  const connection = Connection.lazy({ address });
+  const connection = Connection.lazy({ address, ...connectionSecurity() });
   try {
     await connection.withDeadline(Date.now() + 2000, async () => {
       await connection.workflowService.countWorkflowExecutions({ namespace });
